@@ -3,7 +3,7 @@
 
 #[path = "serve/batches.rs"]
 mod batches;
-#[path = "serve/browser.rs"]
+#[path = "support/browser.rs"]
 mod browser;
 #[path = "serve/client.rs"]
 mod client;
@@ -13,6 +13,10 @@ mod endpoints;
 mod folder;
 #[path = "serve/hostile.rs"]
 mod hostile;
+#[path = "support/http.rs"]
+mod http;
+#[path = "serve/page.rs"]
+mod page;
 
 use client::Server;
 use folder::Folder;

@@ -21,6 +21,13 @@ const EXAMPLES: &[(&str, &[[&str; 2]])] = &[
         ]],
     ),
     ("compare", &[["nnc compare runs/mnist runs/mnist-2", "two runs side by side"]]),
+    (
+        "ui",
+        &[
+            ["nnc ui", "prints the address of a page with the runs in runs/"],
+            ["nnc ui experiments --port 8123", "another folder, always at the same port"],
+        ],
+    ),
     ("lr-find", &[["nnc lr-find mnist.nn", "suggests a learning rate; the curve is lr-find.svg"]]),
     (
         "eval",

@@ -49,6 +49,7 @@ mod snippet;
 mod threads;
 mod train;
 mod trained;
+mod ui;
 mod verify;
 mod write;
 
@@ -96,6 +97,8 @@ enum Command {
     Sweep(series::SweepArgs),
     /// Compare runs: a table of their results, and a picture of their curves
     Compare(compare::CompareArgs),
+    /// Show runs on a page: a list, and curves side by side, while they train
+    Ui(ui::UiArgs),
     /// Try learning rates, and suggest one
     LrFind(lr_find::LrFindArgs),
     /// Evaluate a trained model on its data
@@ -234,6 +237,7 @@ pub fn main() -> ExitCode {
         Command::Run(command) => command.execute(),
         Command::Sweep(command) => command.execute(),
         Command::Compare(command) => command.execute(),
+        Command::Ui(command) => command.execute(),
         Command::LrFind(command) => command.execute(),
         Command::Eval(command) => command.execute(),
         Command::Predict(command) => command.execute(),

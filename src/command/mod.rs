@@ -7,7 +7,8 @@
 //! | its speed | [`bench()`], `explain`, [`profile`], measured against what the machine can do: `peak`, `stream` |
 //! | its data | [`data()`] |
 //! | a trained model | `opened`: [`predictor`] and [`PredictionServer`] over `inference`, with `answers`, `answer_json`, `drawings`, `raw`; [`generator()`]; `export` |
-//! | several runs | [`compare()`], [`lr_find()`] |
+//! | several runs | [`compare()`], [`UiServer`], [`lr_find()`] |
+//! | over HTTP | `http`, the server below [`PredictionServer`] and [`UiServer`] |
 //! | the machine | [`doctor()`] |
 
 mod answer_json;
@@ -24,6 +25,7 @@ mod export;
 mod forecast;
 mod generate;
 mod grad;
+mod http;
 mod import;
 mod inference;
 mod lr_find;
@@ -39,6 +41,7 @@ mod report;
 mod serve;
 mod site;
 mod stream;
+mod ui;
 mod verify;
 
 pub use answer_json::json_answer;
@@ -60,6 +63,7 @@ pub use generate::{
     wave_prompt, write_wave,
 };
 pub use grad::{Engine, GradOptions, Graded, SEED, grad};
+pub use http::ServerStopper;
 pub use import::{ImportOptions, ImportedFiles, ImportedProgram, import, imported};
 pub use lr_find::{Found, RateRange, lr_find};
 pub use names::{MatchedNames, names};
@@ -67,9 +71,10 @@ pub use predict::{Predictor, predictor};
 pub use profile::{Profile, Spent};
 pub use raw::RawOutputs;
 pub use report::Report;
-pub use serve::{PredictionServer, ServeOptions, ServedCounts, ServerStopper};
+pub use serve::{PredictionServer, ServeOptions, ServedCounts};
 pub use site::{DocSite, doc_site};
 pub use stream::Streams;
+pub use ui::UiServer;
 pub use verify::rounding;
 pub use verify::{
     CheckResult, GradientError, Verdict, Verified, VerifyOptions, gradient_errors, verify,

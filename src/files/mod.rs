@@ -14,6 +14,7 @@
 
 pub mod held;
 pub mod read;
+pub mod stamp;
 pub mod write;
 
 use std::fs::FileType;

@@ -171,6 +171,7 @@ fn begun(
 fn describe(info: &mut RunInfo, job: &Job, run: &BuiltRun, threads: usize) {
     info.set.extend(job.set.iter().cloned());
     info.summary = run.summary(threads);
+    (info.parameters, info.epochs) = (Some(run.parameters()), Some(run.settings().epochs));
     info.classes = run.data.classes.clone();
     info.minimized = run.training.minimized.clone();
     info.samples =

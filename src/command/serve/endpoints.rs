@@ -11,18 +11,15 @@
 //! | `/v2/models/NAME/infer` | POST | outputs of tensors |
 
 use super::Service;
-use super::outbox::ReplyTo;
 use super::page;
 use super::protocol;
 use super::queue::InputBytes;
-use super::request::{HttpMethod, RequestHead};
-use super::response::{HttpResponse, Refusal};
 use crate::command::answer_json::json_answer;
 use crate::command::answers::{Prediction, predictions};
+use crate::command::http::{HttpMethod, HttpResponse, Refusal, ReplyTo, RequestHead, elsewhere};
 use crate::command::inference::SampleOutputs;
 use crate::data::{GivenInput, InputSample};
 use serde_json::{Value, json};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// The most samples of a request.
@@ -122,13 +119,13 @@ pub(super) fn answer(
             HttpResponse::json(&json!({ "name": "nnc", "version": version, "extensions": [] }))
         }
         Endpoint::Live => HttpResponse::json(&json!({ "live": true })),
-        Endpoint::Ready => ready(service, json!({ "ready": !service.is_draining() })),
+        Endpoint::Ready => ready(service, json!({ "ready": !service.state.is_draining() })),
         Endpoint::Model => {
             let fields = model.reader.fields();
             HttpResponse::json(&protocol::metadata(&model.name, fields, &model.outputs))
         }
         Endpoint::ModelReady => {
-            ready(service, json!({ "name": model.name, "ready": !service.is_draining() }))
+            ready(service, json!({ "name": model.name, "ready": !service.state.is_draining() }))
         }
         Endpoint::Infer if body.len() <= SHORT_BODY => {
             infer(service, &body, reply);
@@ -146,18 +143,8 @@ pub(super) fn answer(
     })
 }
 
-/// Does work that takes time on another thread. If it panics, which is a bug of ours, its client is told,
-/// and the server goes on.
-fn elsewhere(service: &Arc<Service>, work: impl FnOnce(&Arc<Service>) + Send + 'static) {
-    let service = Arc::clone(service);
-    rayon::spawn(move || {
-        drop(catch_unwind(AssertUnwindSafe(|| work(&service))));
-        service.queue.flush();
-    });
-}
-
 fn ready(service: &Service, value: Value) -> HttpResponse {
-    let status = if service.is_draining() { 503 } else { 200 };
+    let status = if service.state.is_draining() { 503 } else { 200 };
     HttpResponse::json(&value).with_status(status)
 }
 

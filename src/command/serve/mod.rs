@@ -2,43 +2,36 @@
 //! people (a page).
 //!
 //! ```text
-//! network: one thread    accept, request, connection ─→ endpoints ─queue→   engine: one thread
-//!   ↑ outbox                                              │ long work          computes steps
-//!   └──────────────── answers ────────────────────────────┴─→ rayon           ─→ outbox
+//! http: one thread ─→ endpoints ─queue→   engine: one thread
+//!   ↑                   │ long work         computes steps
+//!   └──── answers ──────┴─→ rayon          ─→ answers
 //! ```
 //!
-//! One thread has all connections (`mio` tells it which of them can go on), so that a request costs no
-//! change of threads but those to the step and back, which requests that come together share. `httparse`
-//! reads heads; what they mean, and every bound, is decided here ([`request`], [`connection`],
-//! [`network`]). Ctrl-C ([`ServerStopper`]) drains: nobody new is let in, idle connections end, requests
+//! A request costs no change of threads but those to the step and back, which requests that come together
+//! share. Connections and bounds are of [`http`](super::http). Ctrl-C ([`ServerStopper`]) drains: requests
 //! that have begun are answered.
 
-mod connection;
 mod endpoints;
 mod engine;
-mod network;
-mod outbox;
 mod page;
 mod protocol;
 mod queue;
-mod request;
-mod response;
 mod tensors;
 
-use self::network::Network;
-use self::outbox::Outbox;
 use self::queue::Queue;
-use self::request::AllowedHosts;
 use crate::command::answers::PredictedOutput;
+use crate::command::http::{
+    AllowedHosts, HttpLimits, HttpResponse, HttpService, HttpState, Network, Refusal, ReplyTo,
+    RequestHead, ServerStopper, listen,
+};
 use crate::command::inference::{InferenceSteps, ReadableModel};
 use crate::data::InputReader;
 use crate::driver::session::{Failure, Request};
 use crate::run::trained::Model;
 use crate::runtime::pool::Pool;
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, Builder};
 use std::time::Duration;
 
@@ -81,13 +74,6 @@ pub struct ServedCounts {
     pub steps: u64,
 }
 
-/// Requests so far.
-#[derive(Debug, Default)]
-struct RequestCounts {
-    answered: AtomicU64,
-    refused: AtomicU64,
-}
-
 /// The model of a server.
 struct ServedModel {
     name: String,
@@ -95,27 +81,34 @@ struct ServedModel {
     outputs: Vec<PredictedOutput>,
 }
 
-/// Bounds of a server.
-struct ServeLimits {
-    timeout: Duration,
-    body_bytes: usize,
-    hosts: AllowedHosts,
-}
-
 /// All that the threads of a server share.
 struct Service {
     model: ServedModel,
-    limits: ServeLimits,
+    state: Arc<HttpState>,
     queue: Queue,
-    counts: RequestCounts,
-    draining: AtomicBool,
 }
 
-/// Ends a server.
-#[derive(Clone)]
-pub struct ServerStopper {
-    service: Arc<Service>,
-    outbox: Arc<Outbox>,
+impl HttpService for Service {
+    fn state(&self) -> &Arc<HttpState> {
+        &self.state
+    }
+
+    fn check(&self, head: &RequestHead) -> Result<(), Refusal> {
+        endpoints::check(self, head)
+    }
+
+    fn answer(
+        self: &Arc<Self>,
+        head: &RequestHead,
+        body: Vec<u8>,
+        reply: ReplyTo,
+    ) -> Option<HttpResponse> {
+        endpoints::answer(self, head, body, reply)
+    }
+
+    fn flush(&self) {
+        self.queue.flush();
+    }
 }
 
 impl PredictionServer {
@@ -126,28 +119,19 @@ impl PredictionServer {
         options: &ServeOptions,
     ) -> Result<PredictionServer, Failure> {
         let wanted = SocketAddr::new(options.host, options.port);
-        let listen = || {
-            let listener = TcpListener::bind(wanted)?;
-            Ok((listener.local_addr()?, Network::new(listener, options.body_bytes)?))
-        };
-        let (address, network) = listen().map_err(|error: std::io::Error| {
-            let message = format!("cannot listen on {wanted}: {error}; `--port` takes another");
-            Failure::Io(message)
-        })?;
+        let (address, network) = listen(wanted, options.body_bytes)?;
         let mut model = ReadableModel::open(request, model)?;
         let steps = model.compile(&engine::batch_sizes(options.batch))?;
         let ReadableModel { opened, reader, outputs, .. } = model;
         let hosts = match options.host.is_loopback() {
-            true => AllowedHosts::Local,
+            true => AllowedHosts::Local("; `--host` opens it to others"),
             false => AllowedHosts::Any,
         };
         let (timeout, body_bytes) = (options.timeout, options.body_bytes);
         let service = Service {
             model: ServedModel { name: opened.model, reader, outputs },
-            limits: ServeLimits { timeout, body_bytes, hosts },
+            state: HttpState::new(HttpLimits { timeout, body_bytes, hosts }),
             queue: Queue::default(),
-            counts: RequestCounts::default(),
-            draining: AtomicBool::new(false),
         };
         let (weights, service) = (opened.from, Arc::new(service));
         Ok(PredictionServer { address, weights, network, steps, service })
@@ -160,8 +144,7 @@ impl PredictionServer {
 
     /// A handle that ends it, from any thread.
     pub fn stopper(&self) -> ServerStopper {
-        let outbox = Arc::clone(self.network.outbox());
-        ServerStopper { service: Arc::clone(&self.service), outbox }
+        ServerStopper::new(&self.service.state, &self.network)
     }
 
     /// Answers until it is stopped, and then what has begun.
@@ -185,12 +168,8 @@ impl PredictionServer {
             let _stopped = StopOnDrop(stopper);
             Ok(engine::compute(&steps, &input_bytes, &service.queue, pool))
         })?;
-        Ok(ServedCounts {
-            answered: service.counts.answered.load(Ordering::Relaxed),
-            refused: service.counts.refused.load(Ordering::Relaxed),
-            samples: computed.samples,
-            steps: computed.steps,
-        })
+        let (answered, refused) = service.state.counts();
+        Ok(ServedCounts { answered, refused, samples: computed.samples, steps: computed.steps })
     }
 }
 
@@ -207,27 +186,5 @@ struct StopOnDrop(ServerStopper);
 impl Drop for StopOnDrop {
     fn drop(&mut self) {
         self.0.stop();
-    }
-}
-
-impl ServerStopper {
-    /// Makes the server drain; false if it does so already.
-    pub fn stop(&self) -> bool {
-        let is_first = !self.service.draining.swap(true, Ordering::SeqCst);
-        self.outbox.wake();
-        is_first
-    }
-}
-
-impl Service {
-    fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::SeqCst)
-    }
-
-    /// Counts a request.
-    fn count(&self, is_answered: bool) {
-        let counts = &self.counts;
-        let count = if is_answered { &counts.answered } else { &counts.refused };
-        count.fetch_add(1, Ordering::Relaxed);
     }
 }

@@ -109,6 +109,11 @@ pub fn svg(charts: &[Chart]) -> String {
     document(&titles.join(", "), (width, bottom), &format!("{style}{paper}{body}"))
 }
 
+/// The style sheet of charts, for a page that draws its own: `.nnc-chart .curve.c0` is the first colour.
+pub fn style_sheet() -> String {
+    style::sheet()
+}
+
 /// A document for each chart, for a page that has the style sheet already and shows two a row.
 pub(super) fn figures(charts: &[Chart]) -> Vec<String> {
     let mut figures = Vec::new();

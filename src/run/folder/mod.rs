@@ -21,6 +21,7 @@
 
 mod checkpoints;
 mod drawn;
+mod lock;
 mod log;
 mod make;
 mod record;
@@ -41,7 +42,7 @@ use crate::runtime::trainer::Scores;
 pub(crate) use make::make_folder;
 use make::{first_free, make_empty};
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -86,6 +87,12 @@ pub struct RunInfo {
     pub summary: String,
     /// When it began, in seconds since 1970.
     pub started: u64,
+    /// Parameters of the model; unknown of runs that an earlier nnc wrote.
+    #[serde(default)]
+    pub parameters: Option<usize>,
+    /// Epochs that it is to make; unknown of runs that an earlier nnc wrote.
+    #[serde(default)]
+    pub epochs: Option<usize>,
     /// How it stands.
     pub status: Status,
     /// The scores of a run that has finished.
@@ -180,6 +187,8 @@ impl RunInfo {
             samples: None,
             summary,
             started: now(),
+            parameters: None,
+            epochs: None,
             status: Status::Running,
             result: None,
         }
@@ -283,28 +292,6 @@ impl RunFolder {
                 "no run of `{stem}` in {RUNS}/; `--resume=FOLDER` names another folder"
             ))
         })
-    }
-
-    fn lock(&mut self) -> Result<(), Failure> {
-        let path = self.root.join("lock");
-        let failed =
-            |error: io::Error| Failure::Io(format!("cannot write {}: {error}", path.shown()));
-        let file = write::touch(&path).map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(Failure::Io(format!(
-                    "another run is writing into {}; wait for it, or choose another folder by `--out`",
-                    self.root.shown()
-                )));
-            }
-            // A file system without locks: two runs are then the user's to keep apart.
-            Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {}
-            Err(TryLockError::Error(error)) => return Err(failed(error)),
-        }
-        self.lock = Some(file);
-        self.held = Some(Arc::new(Held::open(&self.root).map_err(failed)?));
-        Ok(())
     }
 
     /// Takes away what a killed run was writing.

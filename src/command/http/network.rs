@@ -2,17 +2,16 @@
 //!
 //! ```text
 //! new client      →  a connection, or 503
-//! bytes           →  Connection::advance  →  a whole request  →  endpoints::answer ─┬─ at once
-//! a computed answer (Outbox)              →  Connection::answer                     └─ or by the outbox
+//! bytes           →  Connection::advance  →  a whole request  →  HttpService::answer ─┬─ at once
+//! a computed answer (Outbox)              →  Connection::answer                       └─ or by the outbox
 //! every so often  →  Connection::late: deadlines
 //! ```
 //!
-//! Only short work is done here. Bodies that take time to read (files, large JSON) are given to other
-//! threads, and steps to the one that computes; both tell the [`Outbox`].
+//! Only short work is done here. What takes time (reading files, large JSON, steps of a model) is given to
+//! other threads, which tell the [`Outbox`].
 
-use super::Service;
+use super::HttpService;
 use super::connection::{Connection, ConnectionProgress};
-use super::endpoints;
 use super::outbox::{Outbox, ReplyTo};
 use super::response::Refusal;
 use mio::net::TcpListener;
@@ -37,7 +36,7 @@ const OUTBOX: Token = Token(1);
 const FIRST: usize = 2;
 
 /// The listener and all connections.
-pub(super) struct Network {
+pub(in crate::command) struct Network {
     poll: Poll,
     listener: TcpListener,
     outbox: Arc<Outbox>,
@@ -67,11 +66,11 @@ impl Network {
     }
 
     /// Serves until the server is stopped and every request that has begun is answered.
-    pub fn serve(mut self, service: &Arc<Service>) {
+    pub fn serve(mut self, service: &Arc<impl HttpService>) {
         let mut events = Events::with_capacity(CONNECTIONS);
-        let tick = TICK.min(service.limits.timeout / 4);
+        let tick = TICK.min(service.state().limits.timeout / 4);
         let mut ticked = Instant::now();
-        while !(service.is_draining() && self.connections.is_empty()) {
+        while !(service.state().is_draining() && self.connections.is_empty()) {
             let wait = (!self.connections.is_empty()).then_some(tick);
             if self.poll.poll(&mut events, wait).is_err() {
                 // A signal; anything else comes again.
@@ -97,17 +96,17 @@ impl Network {
                 // A client who could not be let in, for want of files, waits since then.
                 is_new = true;
             }
-            if service.is_draining() {
+            if service.state().is_draining() {
                 self.end_idle(service);
             } else if is_new {
                 self.accept(service);
             }
-            service.queue.flush();
+            service.flush();
         }
     }
 
     /// Lets clients in.
-    fn accept(&mut self, service: &Arc<Service>) {
+    fn accept(&mut self, service: &Arc<impl HttpService>) {
         loop {
             let mut connection = match self.listener.accept() {
                 Ok((stream, _)) => Connection::new(stream),
@@ -120,12 +119,12 @@ impl Network {
             let both = Interest::READABLE | Interest::WRITABLE;
             let watched = self.poll.registry().register(connection.stream(), token, both);
             if watched.is_err() || there >= CONNECTIONS + REFUSED_CONNECTIONS {
-                service.count(false);
+                service.state().count(false);
                 continue;
             }
             if there >= CONNECTIONS {
                 let message = "there are as many connections as the server takes: try again";
-                connection.refuse(service, Refusal::new(503, message));
+                connection.refuse(&**service, Refusal::new(503, message));
             }
             self.connections.insert(token, connection);
             self.advance(service, token);
@@ -133,11 +132,11 @@ impl Network {
     }
 
     /// Takes a connection as far as it goes.
-    fn advance(&mut self, service: &Arc<Service>, token: Token) {
+    fn advance(&mut self, service: &Arc<impl HttpService>, token: Token) {
         // It may be over since the event.
         let Some(connection) = self.connections.get_mut(&token) else { return };
         loop {
-            match connection.advance(service, &mut self.room) {
+            match connection.advance(&**service, &mut self.room) {
                 ConnectionProgress::Waiting => return,
                 ConnectionProgress::Over => {
                     self.room += connection.held;
@@ -146,9 +145,9 @@ impl Network {
                 }
                 ConnectionProgress::Asked(head, body) => {
                     let reply = ReplyTo::new(token, &self.outbox);
-                    if let Some(response) = endpoints::answer(service, &head, body, reply) {
+                    if let Some(response) = service.answer(&head, body, reply) {
                         self.room += std::mem::take(&mut connection.held);
-                        connection.answer(service, &response);
+                        connection.answer(&**service, &response);
                     }
                 }
             }
@@ -156,21 +155,21 @@ impl Network {
     }
 
     /// Sends the answers that have come.
-    fn deliver(&mut self, service: &Arc<Service>) {
+    fn deliver(&mut self, service: &Arc<impl HttpService>) {
         for (token, answer) in self.outbox.take() {
             // The client may be gone.
             let Some(connection) = self.connections.get_mut(&token) else { continue };
             self.room += std::mem::take(&mut connection.held);
-            connection.answer(service, &answer());
+            connection.answer(&**service, &answer());
             self.advance(service, token);
         }
     }
 
     /// Ends or tells connections whose time is over.
-    fn expire(&mut self, service: &Arc<Service>, now: Instant) {
+    fn expire(&mut self, service: &Arc<impl HttpService>, now: Instant) {
         let mut advanced = Vec::new();
         for (&token, connection) in &mut self.connections {
-            advanced.push((token, connection.late(service, now)));
+            advanced.push((token, connection.late(&**service, now)));
         }
         for (token, goes_on) in advanced {
             match goes_on {
@@ -184,7 +183,7 @@ impl Network {
     }
 
     /// Ends the connections on which no request has begun.
-    fn end_idle(&mut self, service: &Arc<Service>) {
+    fn end_idle(&mut self, service: &Arc<impl HttpService>) {
         let idle = |(token, it): (&Token, &Connection)| it.is_idle().then_some(*token);
         let idle: Vec<Token> = self.connections.iter().filter_map(idle).collect();
         for token in idle {

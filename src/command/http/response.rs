@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 /// A request that gets no answer but a reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub(in crate::command) struct Refusal {
     /// The status code.
     pub status: u16,
     /// The reason.
@@ -27,20 +27,20 @@ impl Refusal {
 
 /// An answer.
 #[derive(Debug)]
-pub(super) struct HttpResponse {
+pub(in crate::command) struct HttpResponse {
     /// The status code.
     pub status: u16,
     content_type: &'static str,
+    /// The policy of a page.
+    policy: Option<&'static str>,
     allow: Option<&'static str>,
     body: Cow<'static, [u8]>,
 }
 
-/// The policy of the page: it may load its own files, and pictures that it was given.
+/// The policy of a page: it may load its own files, and pictures that it has or was given.
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-                           img-src 'self' blob:; connect-src 'self'; base-uri 'none'; \
+                           img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; \
                            form-action 'none'; frame-ancestors 'none'";
-
-const HTML: &str = "text/html; charset=utf-8";
 
 impl HttpResponse {
     /// An object.
@@ -55,7 +55,13 @@ impl HttpResponse {
 
     /// A page.
     pub fn html(text: String) -> HttpResponse {
-        HttpResponse::new(200, HTML, Cow::Owned(text.into_bytes()))
+        HttpResponse::page(text.into_bytes(), PAGE_POLICY)
+    }
+
+    /// A page with a policy of its own.
+    pub fn page(body: Vec<u8>, policy: &'static str) -> HttpResponse {
+        let page = HttpResponse::new(200, "text/html; charset=utf-8", Cow::Owned(body));
+        HttpResponse { policy: Some(policy), ..page }
     }
 
     /// A file of the page.
@@ -63,8 +69,13 @@ impl HttpResponse {
         HttpResponse::new(200, content_type, Cow::Borrowed(text.as_bytes()))
     }
 
+    /// A file of a page that was put together.
+    pub fn text(content_type: &'static str, text: String) -> HttpResponse {
+        HttpResponse::new(200, content_type, Cow::Owned(text.into_bytes()))
+    }
+
     fn new(status: u16, content_type: &'static str, body: Cow<'static, [u8]>) -> HttpResponse {
-        HttpResponse { status, content_type, allow: None, body }
+        HttpResponse { status, content_type, policy: None, allow: None, body }
     }
 
     /// The same with another status code.
@@ -85,8 +96,10 @@ impl HttpResponse {
         line("Content-Length: ", &self.body.len());
         line("Cache-Control: ", &"no-store");
         line("X-Content-Type-Options: ", &"nosniff");
-        if self.content_type == HTML {
-            line("Content-Security-Policy: ", &PAGE_POLICY);
+        line("Referrer-Policy: ", &"no-referrer");
+        line("Cross-Origin-Resource-Policy: ", &"same-origin");
+        if let Some(policy) = self.policy {
+            line("Content-Security-Policy: ", &policy);
         }
         if let Some(allow) = self.allow {
             line("Allow: ", &allow);

@@ -10,10 +10,9 @@
 //! (pipelining) stay in the buffer meanwhile. After a refusal whose body was not read the connection ends,
 //! since what follows might be that body; it lingers, so that the client gets to read why.
 
-use super::endpoints;
 use super::request::{HEAD_BYTES, HttpMethod, RequestHead, parse_head};
 use super::response::{HttpResponse, Refusal};
-use super::{ServeLimits, Service};
+use super::{HttpLimits, HttpService};
 use mio::net::TcpStream;
 use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
@@ -124,7 +123,7 @@ impl Connection {
     }
 
     /// Goes on until bytes are missing, room to write is, or a request has come whole.
-    pub fn advance(&mut self, service: &Service, room: &mut usize) -> ConnectionProgress {
+    pub fn advance(&mut self, service: &impl HttpService, room: &mut usize) -> ConnectionProgress {
         loop {
             let step = match &mut self.phase {
                 ConnectionPhase::Head => self.read_head(service, room),
@@ -158,10 +157,14 @@ impl Connection {
     }
 
     /// Reads a head, and begins with what follows; `None` where there is more to do.
-    fn read_head(&mut self, service: &Service, room: &mut usize) -> Option<ConnectionProgress> {
+    fn read_head(
+        &mut self,
+        service: &impl HttpService,
+        room: &mut usize,
+    ) -> Option<ConnectionProgress> {
         if self.worth_parsing || self.unread.len() >= HEAD_BYTES {
             self.worth_parsing = false;
-            match parse_head(&self.unread, service.limits.hosts) {
+            match parse_head(&self.unread, service.state().limits.hosts) {
                 Err(refusal) => return self.refuse(service, refusal),
                 Ok(Some(head)) => return self.begin(service, head, room),
                 Ok(None) => {}
@@ -179,7 +182,7 @@ impl Connection {
             }
         }
         if was_idle {
-            self.deadline = Instant::now() + service.limits.timeout;
+            self.deadline = Instant::now() + service.state().limits.timeout;
         }
         None
     }
@@ -187,12 +190,12 @@ impl Connection {
     /// Begins with a request whose head has come.
     fn begin(
         &mut self,
-        service: &Service,
+        service: &impl HttpService,
         head: RequestHead,
         room: &mut usize,
     ) -> Option<ConnectionProgress> {
         drop(self.take(head.bytes));
-        if let Err(refusal) = endpoints::check(service, &head) {
+        if let Err(refusal) = service.check(&head) {
             if head.length > 0 {
                 return self.refuse(service, refusal);
             }
@@ -200,7 +203,7 @@ impl Connection {
             self.answer(service, &refusal.into());
             return None;
         }
-        let ServeLimits { body_bytes: most, timeout, .. } = service.limits;
+        let HttpLimits { body_bytes: most, timeout, .. } = service.state().limits;
         if head.length > most {
             let message = format!("a body has at most {most} bytes");
             return self.refuse(service, Refusal::new(413, &message));
@@ -221,11 +224,11 @@ impl Connection {
     }
 
     /// Sends the answer to the request that was read whole.
-    pub fn answer(&mut self, service: &Service, response: &HttpResponse) {
+    pub fn answer(&mut self, service: &impl HttpService, response: &HttpResponse) {
         let ConnectionPhase::Answering(head) = &self.phase else { return };
-        let close = !head.keep_alive || service.is_draining();
+        let close = !head.keep_alive || service.state().is_draining();
         let bytes = response.bytes(close, head.method == HttpMethod::Head);
-        service.count(response.status == 200);
+        service.state().count(response.status == 200);
         self.begin_sending(
             service,
             bytes,
@@ -234,21 +237,29 @@ impl Connection {
     }
 
     /// Sends a refusal behind which the connection ends: what comes next may be the rest of the request.
-    pub fn refuse(&mut self, service: &Service, refusal: Refusal) -> Option<ConnectionProgress> {
-        service.count(false);
+    pub fn refuse(
+        &mut self,
+        service: &impl HttpService,
+        refusal: Refusal,
+    ) -> Option<ConnectionProgress> {
+        service.state().count(false);
         let bytes = HttpResponse::from(refusal).bytes(true, false);
         self.begin_sending(service, bytes, AfterAnswer::End);
         None
     }
 
-    fn begin_sending(&mut self, service: &Service, bytes: Vec<u8>, after: AfterAnswer) {
+    fn begin_sending(&mut self, service: &impl HttpService, bytes: Vec<u8>, after: AfterAnswer) {
         self.unsent = (bytes, 0);
-        self.deadline = Instant::now() + service.limits.timeout;
+        self.deadline = Instant::now() + service.state().limits.timeout;
         self.phase = ConnectionPhase::Sending(after);
     }
 
     /// Writes what the socket takes of an answer.
-    fn send(&mut self, service: &Service, after: AfterAnswer) -> Option<ConnectionProgress> {
+    fn send(
+        &mut self,
+        service: &impl HttpService,
+        after: AfterAnswer,
+    ) -> Option<ConnectionProgress> {
         let (bytes, sent) = &mut self.unsent;
         while *sent < bytes.len() {
             match self.stream.write(&bytes[*sent..]) {
@@ -277,7 +288,7 @@ impl Connection {
             self.unread = Vec::new();
         }
         // A request that has begun to come has its time from here.
-        let time = if self.unread.is_empty() { IDLE } else { service.limits.timeout };
+        let time = if self.unread.is_empty() { IDLE } else { service.state().limits.timeout };
         self.deadline = Instant::now() + time;
         self.phase = ConnectionPhase::Head;
         None
@@ -298,7 +309,7 @@ impl Connection {
 
     /// Acts upon a deadline that has passed: a client whose request came too slowly is told so. Returns
     /// whether the connection goes on.
-    pub fn late(&mut self, service: &Service, now: Instant) -> bool {
+    pub fn late(&mut self, service: &impl HttpService, now: Instant) -> bool {
         if now < self.deadline || matches!(self.phase, ConnectionPhase::Answering(_)) {
             return true;
         }

@@ -8,13 +8,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub(super) type LateAnswer = Box<dyn FnOnce() -> HttpResponse + Send>;
 
 /// Answers that were computed by other threads, on their way to the thread of the network.
-pub(super) struct Outbox {
+pub(in crate::command) struct Outbox {
     answers: Mutex<Vec<(Token, LateAnswer)>>,
     waker: Waker,
 }
 
 /// The sender of one answer. If it is dropped, the client is told that there is none.
-pub(super) struct ReplyTo {
+pub(in crate::command) struct ReplyTo {
     token: Token,
     outbox: Arc<Outbox>,
     sent: bool,

@@ -19,7 +19,7 @@ const HEADERS: usize = 64;
 
 /// The methods that an endpoint may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum HttpMethod {
+pub(in crate::command) enum HttpMethod {
     /// Reads something.
     Get,
     /// The same without the body of the answer.
@@ -32,7 +32,7 @@ pub(super) enum HttpMethod {
 
 /// The line and the headers of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct RequestHead {
+pub(in crate::command) struct RequestHead {
     /// Its method.
     pub method: HttpMethod,
     /// The path, without the query.
@@ -51,12 +51,12 @@ pub(super) struct RequestHead {
 
 /// Hosts that a request may name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum AllowedHosts {
+pub(in crate::command) enum AllowedHosts {
     /// Any.
     Any,
     /// This machine's own names alone: a page from elsewhere, whose host was made to lead here, does not
-    /// read answers.
-    Local,
+    /// read answers. The text says how others may ask, where there is a way.
+    Local(&'static str),
 }
 
 /// The head that bytes begin with; `None` where its end has not come yet.
@@ -138,11 +138,11 @@ fn check_host(host: Option<&str>, is_new: bool, hosts: AllowedHosts) -> Result<(
     let is_local =
         name.eq_ignore_ascii_case("localhost") || address.is_ok_and(|it| it.is_loopback());
     match hosts {
-        AllowedHosts::Local if !is_local => {
-            let message = "this server answers on localhost alone; `--host` opens it to others";
-            Err(Refusal::new(403, message))
+        AllowedHosts::Local(otherwise) if !is_local => {
+            let message = format!("this server answers on localhost alone{otherwise}");
+            Err(Refusal::new(403, &message))
         }
-        AllowedHosts::Local | AllowedHosts::Any => Ok(()),
+        AllowedHosts::Local(_) | AllowedHosts::Any => Ok(()),
     }
 }
 
@@ -197,7 +197,7 @@ mod tests {
     use super::*;
 
     fn parsed(text: &str) -> Result<Option<RequestHead>, u16> {
-        parse_head(text.as_bytes(), AllowedHosts::Local).map_err(|refusal| refusal.status)
+        parse_head(text.as_bytes(), AllowedHosts::Local("")).map_err(|refusal| refusal.status)
     }
 
     fn with(headers: &str) -> Result<RequestHead, u16> {
