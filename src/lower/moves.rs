@@ -14,7 +14,7 @@ use crate::base::tensor::DType;
 use crate::graph::kernels;
 use crate::graph::view::{View, row_major};
 use crate::graph::{NodeId, Op, OpKind};
-use crate::loops::{Access, Affine, BufferId, Inst, RegId, Stmt, VarId};
+use crate::loops::{Access, Affine, BufferId, IfTest, Inst, RegId, Stmt, VarId};
 use crate::lower::partition::Partition;
 use crate::lower::title::Title;
 use crate::lower::values::scalar_type;
@@ -158,7 +158,8 @@ pub fn tailed<K: Hash + Eq + Clone>(
         body(writer, rows);
         writer.close()
     });
-    writer.push(Stmt::If { var: part, bound: partition.parts - 1, then, otherwise });
+    let test = IfTest::Below(part, partition.parts - 1);
+    writer.push(Stmt::If { test, then, otherwise });
 }
 
 /// Fills a buffer of a shape with one value.
