@@ -262,7 +262,7 @@ pub enum Stmt {
     },
     /// `if test { then } else { otherwise }`.
     If {
-        /// What decides.
+        /// The condition.
         test: IfTest,
         /// Where the test holds.
         then: Vec<Stmt>,
@@ -300,7 +300,7 @@ pub enum Stmt {
     Tile(Tile),
 }
 
-/// What a branch depends on.
+/// The condition of a branch.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum IfTest {
     /// Whether a variable of a surrounding loop that is not a vector is below a bound.

@@ -19,9 +19,8 @@
 //! written as a whole.
 
 use crate::base::tensor::DType;
-use crate::graph::kernels::{FusedKernel, KernelKind, Kernels};
-use crate::graph::{BoundGraph, NodeId, Op, OpKind, Reduce};
-use crate::loops::BufferId;
+use crate::graph::kernels::{KernelKind, Kernels};
+use crate::graph::{BoundGraph, NodeId, Op};
 use crate::lower::{StepBuilder, nest};
 use rustc_hash::FxHashSet;
 

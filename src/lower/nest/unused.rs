@@ -39,7 +39,7 @@ enum Needed {
     NotNegative,
 }
 
-/// What is done in a row of zeros.
+/// The work of a kernel in a row of zeros.
 pub(super) enum Unused {
     /// The same as in any row.
     Work,
