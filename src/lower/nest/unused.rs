@@ -1,5 +1,5 @@
-//! What a kernel has to do in a row in which a table of gradients is zeros
-//! ([`used`](super::used)): nothing, where all of its results are known to stay as they are.
+//! The work of a kernel in a row in which a table of gradients is zeros ([`used`](super::used)):
+//! nothing, where all of its results are known to stay as they are.
 //!
 //! ```text
 //! p - lr · g                        p, if lr · 0 is +0
@@ -59,7 +59,7 @@ struct ZeroRows<'a> {
 }
 
 impl Nest<'_, '_> {
-    /// What is to be done in a row of zeros of a table.
+    /// Finds the work in a row of zeros of a table.
     pub(super) fn unused(&mut self, table: NodeId) -> Unused {
         let graph = self.values.step.graph;
         let mut rows = ZeroRows {

@@ -99,9 +99,11 @@ pub fn goes_by_rows(step: &mut StepBuilder, kernel: &FusedKernel, table: NodeId)
     nest.flat && nest.lead == 1 && partition.parts > 1
 }
 
-/// Whether a reduction is a sum over everything.
+/// Whether a node is a sum of `f32` over everything.
 fn is_total(graph: &BoundGraph, node: NodeId) -> bool {
-    matches!(graph.nodes[node].op, Op::Reduce(Reduce::Sum, _)) && graph.elements(node) == 1
+    matches!(graph.nodes[node].op, Op::Reduce(Reduce::Sum, _))
+        && graph.elements(node) == 1
+        && graph.ty(node).dtype == DType::F32
 }
 
 impl Nest<'_, '_> {
