@@ -145,7 +145,7 @@ fn assert_same(found: &Left, expected: &Left, what: &str) {
 fn every_rule_gives_the_bits_of_the_whole_table() {
     let target = Target::detect();
     for (settings, leaves) in RULES {
-        let [rows, whole] = jobs(&text(ROWS, 32, settings), ROWS);
+        let [rows, whole] = jobs(&text(ROWS, 64, settings), ROWS);
         let (lowered, expected) = (rows.lowered(), whole.lowered());
         assert!(has_flags(&lowered) && !has_flags(&expected), "{settings}\n{lowered}");
         assert!(!leaves || leaves_rows(&lowered), "{settings}\n{lowered}");
@@ -160,7 +160,7 @@ fn every_rule_gives_the_bits_of_the_whole_table() {
 #[test]
 fn every_engine_gives_them_on_any_number_of_threads() {
     for settings in ["optimizer = sgd(lr: 0.1)\n    clip_norm = 0.01", "optimizer = adam"] {
-        let [rows, whole] = jobs(&text(1403, 48, settings), 1403);
+        let [rows, whole] = jobs(&text(1403, 80, settings), 1403);
         let lowered = rows.lowered();
         assert!(has_flags(&lowered), "{settings}");
         let expected = whole.execute(&compile(whole.lowered(), &Target::detect()), 2, 1);
@@ -240,8 +240,8 @@ fn other_tables_are_written_as_a_whole() {
     };
     let small = "x |> embedding(64, 16) |> mean(axis: 1) |> dense(5)";
     let narrow = "x |> embedding(70000, 8) |> mean(axis: 1) |> dense(5)";
-    let few = "x |> embedding(95, 1024) |> mean(axis: 1) |> dense(5)";
-    let enough = "x |> embedding(96, 1024) |> mean(axis: 1) |> dense(5)";
+    let few = "x |> embedding(191, 1024) |> mean(axis: 1) |> dense(5)";
+    let enough = "x |> embedding(192, 1024) |> mean(axis: 1) |> dense(5)";
     let twice = "param table: f32[4096, 32] = ones\n    \
         concat([gather(table, x), gather(table, x + 1)]) |> mean(axis: 1) |> dense(5)";
     let tied = "param table: f32[4096, 32] = ones\n    \
@@ -259,5 +259,10 @@ fn other_tables_are_written_as_a_whole() {
     ];
     for (body, expected) in cases {
         assert_eq!(of(body), expected, "{body}");
+    }
+    // Short rows that are all worked on are one long loop.
+    for (columns, expected) in [(48, false), (64, true)] {
+        let graph = training(&experiment(&text(ROWS, columns, "optimizer = adam"), Vec::new()));
+        assert_eq!(has_flags(&job_of(graph, |_| Vec::new()).lowered()), expected, "{columns}");
     }
 }

@@ -8,6 +8,7 @@
 //!                                       parts { for { vector 5 { s1[8·i + j + 3] = … } } }
 //! ```
 
+mod rows;
 mod scatter;
 
 use crate::base::tensor::DType;
@@ -31,6 +32,9 @@ pub fn lower(step: &mut StepBuilder, kernel: &kernels::FusedKernel) {
         (_, OpKind::Given) => {}
         (Op::Concat(axis), _) => concat(step, kernel, node, *axis),
         (Op::Pad { amounts, value }, _) => pad(step, kernel, node, amounts, *value),
+        (Op::ScatterAdd { .. }, _) if step.used_rows.contains(&node) => {
+            rows::lower(step, kernel, node);
+        }
         (Op::ScatterAdd { shape: _, axis }, _) => scatter::lower(step, kernel, node, *axis),
         (Op::Gather(_), _) => nest::lower(step, kernel),
         // The reduction of unit axes alone, and the cast of a uniform value, are views and moves.

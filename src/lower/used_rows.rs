@@ -1,12 +1,12 @@
 //! Tables of gradients of which only the rows that indices name are written and read.
 //!
 //! The gradient of `embedding` is a `scatter_add`: a table of zeros, but for the rows that a batch
-//! uses. Where a table is large, has more rows than twice its indices, and all that read it go through its
+//! uses. Where a table is large, has several rows for each index, and all that read it go through its
 //! elements one by one, its zeros are never written. A flag a row says whether the row was used, and
 //! readers ask it:
 //!
 //! ```text
-//! %48 = scatter_add 0 %0, %47          for 64 { store flags at s0[i]*1 = 1 }
+//! %48 = scatter_add 0 %0, %47          sums and flags of used rows
 //! %51 = mul %48, %48                   parts { for rows { used = flags[row] != 0
 //! %52 = reduce_sum [0, 1] %51            if used { vector { … } } else { as for a row of zeros } } }
 //! ```
@@ -15,8 +15,8 @@
 //! its bits. Work on a row of zeros is left out where it changes nothing; that is known from the
 //! kernel's expressions and tested once a kernel, on numbers that are the same for all rows
 //! ([`nest`](super::nest)): a sum to which it adds 0, a parameter from which it subtracts `lr · 0`.
-//! What is not such a table (an output, read turned or in another shape, several tables in one kernel) is
-//! written as a whole.
+//! Any other table (an output, one that is read turned or in another shape, several in one kernel, short rows
+//! that are all worked on) is written as a whole.
 
 use crate::base::tensor::DType;
 use crate::graph::kernels::{KernelKind, Kernels};
@@ -27,7 +27,7 @@ use rustc_hash::FxHashSet;
 /// Tables with fewer elements stay in a cache.
 const LARGE: usize = 1 << 16;
 /// How many rows a table has at least for each index.
-const ROWS_AN_INDEX: usize = 2;
+const ROWS_AN_INDEX: usize = 4;
 
 /// The tables whose unused rows are not written.
 pub fn find(step: &mut StepBuilder, kernels: &Kernels) -> FxHashSet<NodeId> {

@@ -16,20 +16,28 @@ use crate::graph::{NodeId, kernels};
 use crate::loops::{Access, Affine, Inst, RegId, SlotId, Stmt, VarId};
 use crate::lower::StepBuilder;
 use crate::lower::partition::Partition;
-use crate::lower::title::Title;
 use crate::lower::values::scalar_type;
 use crate::lower::writer::KernelWriter;
 
 /// A tensor that is read.
-struct ScatterOperand {
-    slot: SlotId,
+pub(super) struct ScatterOperand {
+    pub slot: SlotId,
     /// Of its elements as scalars.
     dtype: DType,
-    view: View,
+    pub view: View,
 }
 
 impl ScatterOperand {
-    fn load(&self, writer: &mut KernelWriter<()>, at: &[Affine]) -> RegId {
+    /// A value that is read by a kernel.
+    pub fn new(step: &mut StepBuilder, writer: &mut KernelWriter<()>, node: NodeId) -> Self {
+        let view = step.view(node);
+        let buffer = step.buffer(view.base);
+        let (dtype, len) = step.shape_of(buffer);
+        let slot = writer.slot(buffer, dtype, len);
+        ScatterOperand { slot, dtype: scalar_type(step.graph.ty(node).dtype), view }
+    }
+
+    pub fn load(&self, writer: &mut KernelWriter<()>, at: &[Affine]) -> RegId {
         let index = dot(self.view.offset, &self.view.strides, at);
         writer.define(self.dtype, 0, Inst::Load(Access { slot: self.slot, index }))
     }
@@ -50,8 +58,6 @@ struct Scatter {
     /// The long axes of the values around the indexed one; the first is cut into parts.
     outer: Vec<usize>,
     partition: Partition,
-    /// Whether the rows must be set to 0 before anything is added.
-    clears: bool,
 }
 
 /// Writes the zeros and the sums, and runs them.
@@ -62,12 +68,7 @@ pub fn lower(step: &mut StepBuilder, kernel: &kernels::FusedKernel, node: NodeId
     let to = step.result_buffer(node);
     let shape = graph.extents(node).to_vec();
     let title = step.title(kernel);
-    let clears = step.used_rows.contains(&node);
-    if clears {
-        mark(step, node, title.and("used"));
-    } else {
-        fill(step, to, &shape, 0.0, title.and("zeros"));
-    }
+    fill(step, to, &shape, 0.0, title.and("zeros"));
 
     let (index_view, values_view) = (step.view(index), step.view(values));
     let site = step.site(node);
@@ -78,20 +79,10 @@ pub fn lower(step: &mut StepBuilder, kernel: &kernels::FusedKernel, node: NodeId
     let partition =
         Partition::of(outer.first().map_or(1, |&position| values_view.extents[position]));
     let mut writer: KernelWriter<()> = KernelWriter::new(title, partition.parts);
-    let mut slot = |node: NodeId| {
-        let buffer = step.buffer(node);
-        let (dtype, len) = step.shape_of(buffer);
-        writer.slot(buffer, dtype, len)
-    };
-    let mut source = |node: NodeId, view: View| ScatterOperand {
-        slot: slot(view.base),
-        dtype: scalar_type(graph.ty(node).dtype),
-        view,
-    };
-    let (index, values) = (source(index, index_view), source(values, values_view));
-    let (to, strides) = (slot(node), true_strides(&shape));
-    let scatter =
-        Scatter { axis, index, values, to, shape, strides, site, outer, partition, clears };
+    let [index, values] = [index, values].map(|node| ScatterOperand::new(step, &mut writer, node));
+    let (dtype, len) = step.shape_of(to);
+    let (to, strides) = (writer.slot(to, dtype, len), true_strides(&shape));
+    let scatter = Scatter { axis, index, values, to, shape, strides, site, outer, partition };
     let part = writer.var(partition.parts);
     writer.open_parts(part);
     tailed(&mut writer, part, partition, |writer, rows| scatter.part(writer, part, rows));
@@ -99,54 +90,9 @@ pub fn lower(step: &mut StepBuilder, kernel: &kernels::FusedKernel, node: NodeId
     step.run(writer.finish());
 }
 
-/// Sets the flags of the rows that indices name, and clears all others.
-fn mark(step: &mut StepBuilder, node: NodeId, title: Title) {
-    let index = step.graph.nodes[node].args[0];
-    let (view, site) = (step.view(index), step.site(node));
-    let rows = step.graph.extents(node)[0];
-    let (flags, buffer) = (step.flags(node), step.buffer(view.base));
-    let (dtype, len) = step.shape_of(buffer);
-    let mut writer: KernelWriter<()> = KernelWriter::new(title, 1);
-    let from = writer.slot(buffer, dtype, len);
-    let to = writer.slot(flags, DType::I32, rows);
-    let part = writer.var(1);
-    writer.open_parts(part);
-    let [unused, used] = [0, 1].map(|flag| writer.define(DType::I32, 0, Inst::I32(flag)));
-    let row = writer.var(rows);
-    writer.open(Some(row));
-    writer.store(to, Affine::var(row), unused);
-    writer.close_vector(row, &[]);
-    let vars: Vec<VarId> = view.extents.iter().map(|&extent| writer.var(extent)).collect();
-    let at: Vec<Affine> = vars.iter().map(|&var| Affine::var(var)).collect();
-    vars.iter().for_each(|&var| writer.open(Some(var)));
-    let raw = Access { slot: from, index: dot(view.offset, &view.strides, &at) };
-    let raw = writer.define(DType::I32, 0, Inst::Load(raw));
-    let element = dot(0, &true_strides(&view.extents), &at);
-    let index = Inst::Checked { index: raw, bound: rows, site, element };
-    let index = writer.define(DType::I32, 0, index);
-    let base = Access { slot: to, index: Affine::default() };
-    writer.push(Stmt::StoreAt { adds: false, base, index, stride: 1, value: used });
-    vars.into_iter().rev().for_each(|var| writer.close_for(var));
-    writer.close_parts(part);
-    step.run(writer.finish());
-}
-
 impl Scatter {
     /// The loops of a part with so many steps of the first outer axis.
     fn part(&self, writer: &mut KernelWriter<()>, part: VarId, rows: usize) {
-        if self.clears {
-            self.each(writer, part, rows, |writer, at| self.put(writer, at, false));
-        }
-        self.each(writer, part, rows, |writer, at| self.put(writer, at, true));
-    }
-
-    fn each(
-        &self,
-        writer: &mut KernelWriter<()>,
-        part: VarId,
-        rows: usize,
-        body: impl Fn(&mut KernelWriter<()>, &[Affine]),
-    ) {
         let extents = &self.values.view.extents;
         let rank = self.index.view.extents.len();
         let mut at = vec![Affine::default(); extents.len()];
@@ -161,14 +107,14 @@ impl Scatter {
             at[position] = Affine::var(part).times(start).plus(&Affine::var(var));
             vars.push(var);
         }
-        body(writer, &at);
+        self.add(writer, &at);
         for var in vars.into_iter().rev() {
             writer.close_for(var);
         }
     }
 
-    /// Adds the value at a place where it belongs, or sets that to 0.
-    fn put(&self, writer: &mut KernelWriter<()>, at: &[Affine], adds: bool) {
+    /// Adds the value at a place.
+    fn add(&self, writer: &mut KernelWriter<()>, at: &[Affine]) {
         let Scatter { axis, index, values, .. } = self;
         let after = axis + index.view.extents.len();
         let entry = &at[*axis..after];
@@ -177,15 +123,12 @@ impl Scatter {
         let bound = self.shape[*axis];
         let checked = Inst::Checked { index: raw, bound, site: self.site, element };
         let checked = writer.define(DType::I32, 0, checked);
-        let value = match adds {
-            true => values.load(writer, at),
-            false => writer.define(DType::F32, 0, Inst::F32(0.0)),
-        };
+        let value = values.load(writer, at);
         let around: Vec<Affine> = at[..*axis].iter().chain(&at[after..]).cloned().collect();
         let strides: Vec<i64> =
             self.strides[..*axis].iter().chain(&self.strides[axis + 1..]).copied().collect();
         let base = Access { slot: self.to, index: dot(0, &strides, &around) };
         let stride = self.strides[*axis];
-        writer.push(Stmt::StoreAt { adds, base, index: checked, stride, value });
+        writer.push(Stmt::StoreAt { adds: true, base, index: checked, stride, value });
     }
 }

@@ -59,8 +59,13 @@ struct ZeroRows<'a> {
 }
 
 impl Nest<'_, '_> {
-    /// Finds the work in a row of zeros of a table.
-    pub(super) fn unused(&mut self, table: NodeId) -> Unused {
+    /// Whether a row of zeros of a table may need no work.
+    pub(super) fn may_skip(&self, table: NodeId) -> bool {
+        self.conditions(table).is_some()
+    }
+
+    /// The conditions under which all results stay as they are in rows of zeros, where there are any.
+    fn conditions(&self, table: NodeId) -> Option<Vec<(NodeId, Needed)>> {
         let graph = self.values.step.graph;
         let mut rows = ZeroRows {
             graph,
@@ -76,13 +81,16 @@ impl Nest<'_, '_> {
                 target.is_some_and(|target| rows.stays(target, result))
             }
         });
-        if !known {
-            return Unused::Work;
-        }
+        known.then_some(rows.conditions)
+    }
+
+    /// Finds the work in a row of zeros of a table.
+    pub(super) fn unused(&mut self, table: NodeId) -> Unused {
+        let Some(conditions) = self.conditions(table) else { return Unused::Work };
         self.forget();
         self.set_zero(table);
         let mut all = self.values.writer.define(DType::Bool, 0, Inst::Bool(true));
-        for (node, needed) in rows.conditions {
+        for (node, needed) in conditions {
             let holds = self.test(node, needed);
             let both = Inst::Binary(Binary::And, all, holds);
             all = self.values.writer.define(DType::Bool, 0, both);

@@ -8,7 +8,7 @@
 //!                     else { if r1 {} else { the same for g = 0 } } } }
 //! ```
 //!
-//! What a row of zeros needs is [`unused`](super::unused)'s.
+//! The work that a row of zeros needs is [`unused`](super::unused)'s.
 //!
 //! Sums over everything keep the sixteen lanes of a vector reduction over all of a part in memory, from
 //! row to row, so that they are added in the same order as in one long loop.
@@ -30,6 +30,9 @@ use rustc_hash::FxHashSet;
 
 /// The lanes of a vector reduction.
 pub const LANES: usize = 16;
+
+/// With shorter rows, work on all of them is one long loop.
+const WIDE: usize = 64;
 
 /// Which of the tables a kernel reads, itself or through what it computes again, each with whether that is at
 /// the very elements being computed.
@@ -72,7 +75,7 @@ pub(super) fn table_of(step: &StepBuilder, kernel: &FusedKernel) -> Option<NodeI
 }
 
 /// Whether a kernel that reads a table goes through its elements in one loop, so that it can go row by row
-/// instead.
+/// instead, and whether that pays.
 pub fn goes_by_rows(step: &mut StepBuilder, kernel: &FusedKernel, table: NodeId) -> bool {
     let graph = step.graph;
     if kernel.kind != KernelKind::Rows {
@@ -96,7 +99,8 @@ pub fn goes_by_rows(step: &mut StepBuilder, kernel: &FusedKernel, table: NodeId)
     let writer = KernelWriter::new(step.title(kernel), 1);
     let mut nest = Nest::new(NestValues::new(step, writer, domain, &kernel.nodes), kernel, &[]);
     let partition = nest.partition();
-    nest.flat && nest.lead == 1 && partition.parts > 1
+    let pays = nest.row_elements() >= WIDE || nest.may_skip(table);
+    nest.flat && nest.lead == 1 && partition.parts > 1 && pays
 }
 
 /// Whether a node is a sum of `f32` over everything.
