@@ -313,7 +313,7 @@ fn uses_random(body: &[Stmt]) -> bool {
         }
         Stmt::If { then, otherwise, .. } => uses_random(then) || uses_random(otherwise),
         Stmt::Let { inst, .. } => matches!(inst, Inst::Uniform { .. }),
-        Stmt::Store { .. } | Stmt::AddAt { .. } | Stmt::Tile(_) => false,
+        Stmt::Store { .. } | Stmt::StoreAt { .. } | Stmt::Tile(_) => false,
     })
 }
 

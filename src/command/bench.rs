@@ -6,8 +6,8 @@ use crate::command::peak::fma_peak;
 use crate::driver::compiled::KernelOrigin;
 use crate::driver::memory::refuse_too_large;
 use crate::driver::session::{Failure, Request, Session};
-use crate::graph::Graph;
 use crate::graph::init::initial_values;
+use crate::graph::{Graph, InputId, Node, NodeId, Op, OpKind};
 use crate::loops::work::operations;
 use crate::loops::{Action, Program as Loops, StepIo};
 use crate::runtime::pool::Pool;
@@ -104,10 +104,12 @@ impl TimedStep {
                 self.program.write(&mut self.memory, &path, &value);
             }
         }
-        for input in graph.inputs.values() {
+        for (id, input) in graph.inputs.iter() {
             if let Some(buffer) = self.program.input(&input.name) {
                 let name = StepIo::input_name(&input.name);
-                let value = random(input.ty.dtype, input.ty.shape.at(self.batch), &name, classes);
+                let shape = input.ty.shape.at(self.batch);
+                let classes = index_bound(graph, id).unwrap_or(classes);
+                let value = random(input.ty.dtype, shape, &name, classes);
                 self.program.write(&mut self.memory, buffer, &value);
             }
         }
@@ -116,7 +118,7 @@ impl TimedStep {
 
     fn step(&mut self, step: u64, pool: &mut Pool) {
         let args = StepArgs { step, seed: 0, hypers: &self.hypers };
-        // Indices are in range for labels; another index that is not costs the same time.
+        // Indices are in range where an operator takes them as they are; others cost the same time.
         let _ = self.program.run(&mut self.memory, pool, &args);
     }
 
@@ -164,6 +166,28 @@ impl TimedStep {
             steps: number as usize - 1,
         }
     }
+}
+
+/// How many indices are in range for all operators that take them from an input: rows of a table,
+/// elements of a row to pick from.
+fn index_bound(graph: &Graph, input: InputId) -> Option<usize> {
+    let reads_input = |mut node: NodeId| {
+        while graph.nodes[node].op.kind() == OpKind::View {
+            node = graph.nodes[node].args[0];
+        }
+        graph.nodes[node].op == Op::Input(input)
+    };
+    let bound = |node: &Node| {
+        let [from, index] = node.args[..] else { return None };
+        let shape = &graph.ty(from).shape;
+        let axis = match node.op {
+            Op::Gather(axis) => axis,
+            Op::Pick => shape.rank().checked_sub(1)?,
+            _ => return None,
+        };
+        shape.get(axis)?.known().filter(|_| reads_input(index))
+    };
+    graph.nodes.values().filter_map(bound).min()
 }
 
 /// A random tensor: floats in [0, 1), any bytes, integers that are classes.

@@ -23,7 +23,7 @@ use crate::base::entity::Arena;
 use crate::base::scalar::{Binary, Reduce, Unary};
 use crate::base::tensor::DType;
 use crate::loops::program::{
-    Access, Affine, Inst, Kernel, Reduction, RegId, Slot, SlotId, Stmt, VarId,
+    Access, Affine, IfTest, Inst, Kernel, Reduction, RegId, Slot, SlotId, Stmt, VarId,
 };
 use crate::loops::tile::Tile;
 use crate::loops::types::result_type;
@@ -118,7 +118,20 @@ impl KernelBuilder {
     ) {
         let (then, ()) = self.nested(then);
         let (otherwise, ()) = self.nested(otherwise);
-        self.body.push(Stmt::If { var, bound, then, otherwise });
+        let test = IfTest::Below(var, bound);
+        self.body.push(Stmt::If { test, then, otherwise });
+    }
+
+    /// `if condition { then } else { otherwise }`.
+    pub fn where_true(
+        &mut self,
+        condition: RegId,
+        then: impl FnOnce(&mut Self),
+        otherwise: impl FnOnce(&mut Self),
+    ) {
+        let (then, ()) = self.nested(then);
+        let (otherwise, ()) = self.nested(otherwise);
+        self.body.push(Stmt::If { test: IfTest::Holds(condition), then, otherwise });
     }
 
     /// A scalar.
@@ -172,7 +185,12 @@ impl KernelBuilder {
 
     /// `slot[base + stride·index] += value`.
     pub fn add_at(&mut self, base: Access, index: RegId, stride: i64, value: RegId) {
-        self.body.push(Stmt::AddAt { base, index, stride, value });
+        self.body.push(Stmt::StoreAt { adds: true, base, index, stride, value });
+    }
+
+    /// `slot[base + stride·index] = value`.
+    pub fn store_at(&mut self, base: Access, index: RegId, stride: i64, value: RegId) {
+        self.body.push(Stmt::StoreAt { adds: false, base, index, stride, value });
     }
 
     /// A contraction, with as few axes as possible.

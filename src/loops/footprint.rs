@@ -13,7 +13,7 @@ use std::ops::Range;
 
 use crate::base::entity::{Arena, Entity};
 use crate::loops::intervals::IntervalSet;
-use crate::loops::program::{Access, Affine, Inst, Kernel, RegId, SlotId, Stmt, VarId};
+use crate::loops::program::{Access, Affine, IfTest, Inst, Kernel, RegId, SlotId, Stmt, VarId};
 use crate::loops::tile::Tile;
 
 /// The elements that each part of a kernel reads and writes. A kernel without parts has one
@@ -159,7 +159,11 @@ impl Walk<'_> {
                 self.part = None;
             }
             Stmt::For { body, .. } | Stmt::Vector { body, .. } => self.body(body),
-            Stmt::If { var, bound, then, otherwise } => {
+            Stmt::If { test: IfTest::Holds(_), then, otherwise } => {
+                self.body(then);
+                self.body(otherwise);
+            }
+            Stmt::If { test: IfTest::Below(var, bound), then, otherwise } => {
                 let range = self.ranges[*var].clone();
                 let bound = *bound as i64;
                 self.branch(*var, range.start..range.end.min(bound), then);
@@ -168,9 +172,11 @@ impl Walk<'_> {
             }
             Stmt::Let { reg, inst } => self.inst(*reg, inst),
             Stmt::Store { access, .. } => self.touch(access, &[], true),
-            Stmt::AddAt { base, index, stride, .. } => {
+            Stmt::StoreAt { adds, base, index, stride, .. } => {
                 let dims = self.indexed(*index, *stride, base.slot);
-                self.touch(base, &dims, false);
+                if *adds {
+                    self.touch(base, &dims, false);
+                }
                 self.touch(base, &dims, true);
             }
             Stmt::Tile(tile) => self.tile(tile),

@@ -34,8 +34,8 @@ pub mod work;
 
 pub use planned::Planned;
 pub use program::{
-    Access, Action, Affine, Binary, Buffer, BufferId, BufferPart, Inst, Kernel, KernelId, Program,
-    Reduce, Reduction, RegId, Slot, SlotId, Space, StepIo, Stmt, Unary, VarId,
+    Access, Action, Affine, Binary, Buffer, BufferId, BufferPart, IfTest, Inst, Kernel, KernelId,
+    Program, Reduce, Reduction, RegId, Slot, SlotId, Space, StepIo, Stmt, Unary, VarId,
 };
 pub use tile::{RowAxis, SumAxis, Tile};
 pub use uniform::{UniformInst, Uniforms};

@@ -26,7 +26,7 @@ use std::fmt::{self, Display, Formatter};
 
 use crate::base::entity::Arena;
 use crate::loops::program::{
-    Access, Action, Affine, BufferPart, Inst, Kernel, KernelId, Program, RegId, Stmt, VarId,
+    Access, Action, Affine, BufferPart, IfTest, Inst, Kernel, KernelId, Program, RegId, Stmt, VarId,
 };
 use crate::loops::tile::{RowAxis, SumAxis, Tile};
 use crate::loops::uniform::{UniformInst, Uniforms};
@@ -206,8 +206,11 @@ impl KernelPrinter<'_> {
                 }
                 self.line(end);
             }
-            Stmt::If { var, bound, then, otherwise } => {
-                self.line(format_args!("if {var} < {bound} {{"));
+            Stmt::If { test, then, otherwise } => {
+                match test {
+                    IfTest::Below(var, bound) => self.line(format_args!("if {var} < {bound} {{")),
+                    IfTest::Holds(condition) => self.line(format_args!("if {condition} {{")),
+                }
                 self.indented(then);
                 if !otherwise.is_empty() {
                     self.line("} else {");
@@ -220,8 +223,9 @@ impl KernelPrinter<'_> {
                 self.line(format_args!("{reg} = {inst}"));
             }
             Stmt::Store { access, value } => self.line(format_args!("store {access} = {value}")),
-            Stmt::AddAt { base, index, stride, value } => {
-                self.line(format_args!("add {base} at {index}*{stride} = {value}"));
+            Stmt::StoreAt { adds, base, index, stride, value } => {
+                let verb = if *adds { "add" } else { "store" };
+                self.line(format_args!("{verb} {base} at {index}*{stride} = {value}"));
             }
             Stmt::Tile(tile) => self.tile(tile),
         }

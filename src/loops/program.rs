@@ -260,15 +260,13 @@ pub enum Stmt {
         /// Results that outlive the loop, one for each reduction of the body's values.
         reductions: Vec<Reduction>,
     },
-    /// `if var < bound { then } else { otherwise }`.
+    /// `if test { then } else { otherwise }`.
     If {
-        /// A variable of a surrounding loop that is not a vector.
-        var: VarId,
-        /// The bound.
-        bound: usize,
-        /// Below the bound.
+        /// The condition.
+        test: IfTest,
+        /// Where the test holds.
         then: Vec<Stmt>,
-        /// From the bound on.
+        /// Where it does not.
         otherwise: Vec<Stmt>,
     },
     /// `reg = inst`. The scalar is known to the rest of this body and to loops inside it.
@@ -285,19 +283,31 @@ pub enum Stmt {
         /// What, of the slot's type.
         value: RegId,
     },
-    /// `slot[base + stride·index] += value`, where the index comes from data.
-    AddAt {
+    /// `slot[base + stride·index] = value`, where the index comes from data.
+    StoreAt {
+        /// Whether the value is added to the element instead of taking its place.
+        adds: bool,
         /// The element of index 0.
         base: Access,
         /// A tested index (`Inst::Checked`).
         index: RegId,
         /// The distance between indices.
         stride: i64,
-        /// The summand.
+        /// The value, of the slot's type.
         value: RegId,
     },
     /// A contraction.
     Tile(Tile),
+}
+
+/// The condition of a branch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum IfTest {
+    /// Whether a variable of a surrounding loop that is not a vector is below a bound.
+    Below(VarId, usize),
+    /// Whether a bool is true: what is done depends on data. Whoever asks what a kernel touches is
+    /// told of both branches.
+    Holds(RegId),
 }
 
 /// A reduction along a vector loop.

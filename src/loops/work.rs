@@ -12,7 +12,7 @@ use std::ops::Range;
 use crate::base::entity::{Arena, Entity};
 use crate::base::tensor::DType;
 use crate::loops::footprint::footprints;
-use crate::loops::program::{Inst, Kernel, SlotId, Stmt, VarId};
+use crate::loops::program::{IfTest, Inst, Kernel, SlotId, Stmt, VarId};
 
 /// The floating-point operations of a kernel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,7 +62,17 @@ impl Count<'_> {
                 let extent = self.kernel.vars[*var] as u64;
                 self.found.scalar += self.times * extent * reductions.len() as u64;
             }
-            Stmt::If { var, bound, then, otherwise } => {
+            // At most: the branch that does more.
+            Stmt::If { test: IfTest::Holds(_), then, otherwise } => {
+                let before = self.found;
+                let [then, otherwise] = [then, otherwise].map(|body| {
+                    self.found = before;
+                    self.body(body);
+                    self.found
+                });
+                self.found = if then.total() > otherwise.total() { then } else { otherwise };
+            }
+            Stmt::If { test: IfTest::Below(var, bound), then, otherwise } => {
                 let range = self.ranges[*var].clone();
                 let bound = (*bound as u64).clamp(range.start, range.end);
                 self.branch(*var, range.start..bound, then);
@@ -70,7 +80,7 @@ impl Count<'_> {
             }
             Stmt::Let { inst, .. } => self.found.scalar += self.times * self.scalar(inst),
             Stmt::Store { .. } => {}
-            Stmt::AddAt { .. } => self.found.scalar += self.times,
+            Stmt::StoreAt { adds, .. } => self.found.scalar += self.times * u64::from(*adds),
             Stmt::Tile(tile) => {
                 let products = tile.row_count() * tile.n * tile.product_count();
                 self.found.contraction += 2 * self.times * products as u64;

@@ -48,6 +48,8 @@ struct Entry<'a> {
     memory: Option<Memory>,
     /// Whether it is an output or becomes a parameter's or state's value.
     outlives: bool,
+    /// Whether it is a table of which only used rows are written.
+    by_rows: bool,
     /// The node itself if it is uniform: code names its element of the uniform buffer.
     uniform: Option<NodeId>,
 }
@@ -274,6 +276,7 @@ impl<'a> Form<'a> {
                 args: args.iter().map(at).collect(),
                 memory: memory(step, &own, node, &mut places),
                 outlives: step.outlives(node),
+                by_rows: step.used_rows.contains(&node),
                 uniform,
             }
         };
@@ -288,9 +291,10 @@ impl<'a> Form<'a> {
     fn hash(&self) -> u64 {
         let mut hasher = FxHasher::default();
         (discriminant(&self.kind), self.in_scan, &self.own, &self.results).hash(&mut hasher);
-        for Entry { dtype, extents, op, args, memory, outlives, uniform } in &self.entries {
+        for Entry { dtype, extents, op, args, memory, outlives, by_rows, uniform } in &self.entries
+        {
             (dtype, extents, op.map(discriminant), args).hash(&mut hasher);
-            (memory, outlives, uniform).hash(&mut hasher);
+            (memory, outlives, by_rows, uniform).hash(&mut hasher);
         }
         hasher.finish()
     }

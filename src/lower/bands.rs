@@ -13,7 +13,7 @@
 //! ```
 
 use crate::graph::Window;
-use crate::loops::{Affine, Stmt, VarId};
+use crate::loops::{Affine, IfTest, Stmt, VarId};
 use crate::lower::nest::Nest;
 use crate::lower::partition::Partition;
 use std::ops::Range;
@@ -250,7 +250,8 @@ impl Bands {
         self.parts_of_rows(nest, part, others, body);
         let otherwise = nest.values.writer.close();
         let bound = before + kind.count;
-        nest.values.writer.push(Stmt::If { var: part, bound, then, otherwise });
+        let test = IfTest::Below(part, bound);
+        nest.values.writer.push(Stmt::If { test, then, otherwise });
     }
 }
 

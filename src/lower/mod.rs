@@ -31,6 +31,7 @@ mod step;
 mod tile;
 mod title;
 pub mod uniform;
+mod used_rows;
 mod values;
 mod window;
 mod writer;
@@ -69,6 +70,7 @@ pub fn run(kernels: &Kernels, globals: &mut Globals) -> Lowered {
     let order = order::run(kernels, &bodies);
     let mut step = StepBuilder::new(kernels, &bodies, order.in_place, globals);
     step.begin();
+    step.used_rows = used_rows::find(&mut step, kernels);
     for turn in order.turns {
         match turn {
             Turn::Kernel(id) => {

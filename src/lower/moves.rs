@@ -8,13 +8,14 @@
 //!                                       parts { for { vector 5 { s1[8·i + j + 3] = … } } }
 //! ```
 
+mod rows;
 mod scatter;
 
 use crate::base::tensor::DType;
 use crate::graph::kernels;
 use crate::graph::view::{View, row_major};
 use crate::graph::{NodeId, Op, OpKind};
-use crate::loops::{Access, Affine, BufferId, Inst, RegId, Stmt, VarId};
+use crate::loops::{Access, Affine, BufferId, IfTest, Inst, RegId, Stmt, VarId};
 use crate::lower::partition::Partition;
 use crate::lower::title::Title;
 use crate::lower::values::scalar_type;
@@ -31,6 +32,9 @@ pub fn lower(step: &mut StepBuilder, kernel: &kernels::FusedKernel) {
         (_, OpKind::Given) => {}
         (Op::Concat(axis), _) => concat(step, kernel, node, *axis),
         (Op::Pad { amounts, value }, _) => pad(step, kernel, node, amounts, *value),
+        (Op::ScatterAdd { .. }, _) if step.used_rows.contains(&node) => {
+            rows::lower(step, kernel, node);
+        }
         (Op::ScatterAdd { shape: _, axis }, _) => scatter::lower(step, kernel, node, *axis),
         (Op::Gather(_), _) => nest::lower(step, kernel),
         // The reduction of unit axes alone, and the cast of a uniform value, are views and moves.
@@ -158,7 +162,8 @@ pub fn tailed<K: Hash + Eq + Clone>(
         body(writer, rows);
         writer.close()
     });
-    writer.push(Stmt::If { var: part, bound: partition.parts - 1, then, otherwise });
+    let test = IfTest::Below(part, partition.parts - 1);
+    writer.push(Stmt::If { test, then, otherwise });
 }
 
 /// Fills a buffer of a shape with one value.

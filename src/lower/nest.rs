@@ -17,14 +17,17 @@
 mod axes;
 mod phases;
 mod reductions;
+mod unused;
+mod used;
 mod vectors;
 
 pub use reductions::combining;
+pub use used::{LANES, goes_by_rows, tables_read};
 
 use crate::graph::domain::{Domain, Level};
 use crate::graph::kernels::FusedKernel;
 use crate::graph::{NodeId, Op, OpKind};
-use crate::loops::{Affine, Reduce, RegId, SlotId, Space, Stmt, VarId};
+use crate::loops::{Affine, IfTest, Reduce, RegId, SlotId, Space, Stmt, VarId};
 use crate::lower::StepBuilder;
 use crate::lower::partition::Partition;
 use crate::lower::values::{NestValues, Saved, flat};
@@ -51,6 +54,8 @@ pub struct Nest<'s, 'a> {
     flat: bool,
     /// How many leading axes are cut into parts together; one where they are not joined.
     lead: usize,
+    /// The table of which only used rows are in memory.
+    table: Option<NodeId>,
     /// The part of the second axis that is computed, where it is not all of it.
     second: Option<(Affine, usize)>,
     /// Where values are stored of which only a block of rows is kept.
@@ -63,10 +68,15 @@ pub fn lower(step: &mut StepBuilder, kernel: &FusedKernel) {
     if domain.axes.is_empty() {
         return scalars(step, kernel, domain);
     }
+    let table = used::table_of(step, kernel);
+    if table.is_some() {
+        // The flags are this table's own.
+        step.recording = None;
+    }
     let one_row = domain.reduces && domain.rows == 0;
     let sums = |node: &NodeId| step.graph.nodes[*node].op.kind() != OpKind::Choice;
     if one_row && kernel.nodes.iter().all(sums) {
-        return full_reduction(step, kernel, domain);
+        return full_reduction(step, kernel, domain, table);
     }
     let Some(kernel) = &vectors::lower(step, kernel, &domain) else { return };
     for &result in &kernel.results {
@@ -74,6 +84,7 @@ pub fn lower(step: &mut StepBuilder, kernel: &FusedKernel) {
     }
     let writer = KernelWriter::new(step.title(kernel), 1);
     let mut nest = Nest::new(NestValues::new(step, writer, domain, &kernel.nodes), kernel, &[]);
+    nest.table = table;
     let partition = if one_row { Partition::of(1) } else { nest.partition() };
     nest.values.writer.set_parts(partition.parts);
     let part = nest.values.writer.var(partition.parts);
@@ -115,6 +126,7 @@ impl<'s, 'a> Nest<'s, 'a> {
             cols: Vec::new(),
             flat: false,
             lead: 1,
+            table: None,
             second: None,
             blocks: FxHashMap::default(),
         };
@@ -145,6 +157,8 @@ impl<'s, 'a> Nest<'s, 'a> {
             nest.forget();
             if nest.values.domain.axes.is_empty() {
                 nest.columns(&[], 0);
+            } else if let Some(table) = nest.table {
+                nest.work_on_used(table, part, partition, rows);
             } else if nest.flat {
                 nest.flat_index(part, partition);
                 let count = rows * nest.row_elements();
@@ -234,12 +248,8 @@ impl<'s, 'a> Nest<'s, 'a> {
         body(self, partition.last);
         let otherwise = self.values.writer.close();
         self.forget();
-        self.values.writer.push(Stmt::If {
-            var: part,
-            bound: partition.parts - 1,
-            then,
-            otherwise,
-        });
+        let test = IfTest::Below(part, partition.parts - 1);
+        self.values.writer.push(Stmt::If { test, then, otherwise });
     }
 
     /// Forgets values of the row: reductions and values of its passes are not those of the next

@@ -67,6 +67,8 @@ pub struct StepBuilder<'a> {
     expected: FxHashMap<NodeId, BufferId>,
     /// Old values of parameters and states that become new ones of others.
     old: FxHashMap<NodeId, BufferId>,
+    /// The tables of which only used rows are written.
+    pub used_rows: FxHashSet<NodeId>,
     /// The kernels lowered so far.
     pub known: Known<'a>,
     /// The lowering of the kernel that is being lowered.
@@ -107,6 +109,7 @@ impl<'a> StepBuilder<'a> {
             uniforms: Collected::default(),
             expected: FxHashMap::default(),
             old: FxHashMap::default(),
+            used_rows: FxHashSet::default(),
             known: Known::default(),
             recording: None,
         };
@@ -254,6 +257,12 @@ impl<'a> StepBuilder<'a> {
         let buffer = self.program.buffers.push(buffer);
         self.names.insert(name, buffer);
         buffer
+    }
+
+    /// The buffer of the flags of a table's rows.
+    pub fn flags(&mut self, table: NodeId) -> BufferId {
+        let rows = self.graph.extents(table)[0];
+        self.named(format!("{table}.used"), DType::I32, rows, Space::Scratch)
     }
 
     fn target(&mut self, target: UpdateTarget, dtype: DType, len: usize) -> BufferId {

@@ -85,6 +85,32 @@ fn integers_reduce_too() {
 }
 
 #[test]
+fn data_decides_where_is_stored_and_what_is_done() {
+    let x = numbers(12, 4);
+    let index = vec![3, 0, 3, 3, 0];
+    let body = "parts i0 in 0..1 {\nr0: f32 = f32 7.0\nr1: i32 = i32 1\nr2: i32 = i32 0\n\
+                for i1 in 0..5 {\nr3: i32 = load s1[i1]\n\
+                r4: i32 = checked r3 < 4 site 0 element i1\nstore s2[0] at r4*1 = r1\n}\n\
+                for i2 in 0..4 {\nr5: i32 = load s2[i2]\nr6: bool = ne r5, r2\nif r6 {\n\
+                vector i3 in 0..3 {\nr7: f32 = load s0[3*i2 + i3]\nstore s3[3*i2 + i3] = r7\n}\n\
+                } else {\nvector i4 in 0..3 {\nstore s3[3*i2 + i4] = r0\n}\n}\n}\n}";
+    let slots = [("f32[12]", "x"), ("i32[5]", "index"), ("i32[4]", "used"), ("f32[12]", "y")];
+    let program = single(&slots, 1, body);
+    let expected: Vec<f32> =
+        (0..12).map(|at| if [0, 3].contains(&(at / 3)) { x[at] } else { 7.0 }).collect();
+    let given = [
+        ("x", vector(x)),
+        ("index", Tensor::i32([5], index)),
+        ("used", Tensor::i32([4], vec![0; 4])),
+    ];
+    for target in targets() {
+        let ran = run(&program, &target, 1, &given);
+        assert_eq!(ran.read("used").data, Data::I32(vec![1, 0, 0, 1]), "{}", target.name());
+        assert_same(&ran.f32s("y"), &expected, target.name());
+    }
+}
+
+#[test]
 fn bytes_strides_and_spread_values() {
     let image: Vec<u8> = (0..4 * 27).map(|index| (index * 89 % 256) as u8).collect();
     let scale = numbers(4, 9);

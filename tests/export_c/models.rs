@@ -83,6 +83,15 @@ fn list(shape: &[usize]) -> String {
     shape.iter().map(|extent| format!(", {extent}")).collect()
 }
 
+/// A model of which training writes the rows that it uses.
+pub const TABLE: TestModel = TestModel {
+    name: "table",
+    shape: &[9],
+    is_tokens: true,
+    output: &[3],
+    body: "x |> embedding(2100, 32) |> mean(axis: 1) |> dense(3)",
+};
+
 impl TestModel {
     fn program(&self, settings: &str) -> String {
         let (shape, output, body) = (list(self.shape), list(self.output), self.body);

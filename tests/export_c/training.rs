@@ -1,7 +1,7 @@
 //! Training in exported C ends with the bits of `nnc run`.
 
 use super::folder::Folder;
-use super::models::{SAMPLES, TRAINED, inputs, targets, trained_by};
+use super::models::{SAMPLES, TABLE, TRAINED, TestModel, inputs, targets, trained_by};
 use super::toolchain::{AARCH64, ARM, CLANG, GCC_NATIVE, SOFT};
 
 /// Two epochs in the order of the data.
@@ -14,7 +14,8 @@ const MAIN: &str = "\
 #include \"c/net.h\"
 static union { double aligned; unsigned char bytes[NET_STATE_BYTES]; } state;
 static union { double aligned; unsigned char bytes[NET_ARENA_BYTES]; } arena;
-static float x[12][20], y[12][3], loss, answer[NET_OUTPUT_ELEMENTS];
+static ELEMENT x[12][NET_X_ELEMENTS / NET_BATCH];
+static float y[12][3], loss, answer[NET_OUTPUT_ELEMENTS];
 int main(void) {
     if (fread(x, sizeof x, 1, stdin) != 1 || fread(y, sizeof y, 1, stdin) != 1) return 3;
     net_init(state.bytes);
@@ -38,8 +39,8 @@ fn offset(header: &str, path: &str) -> usize {
 }
 
 /// The answers of the trained run for the first batch.
-fn predicted(folder: &Folder, samples: &[u8]) -> Vec<u8> {
-    folder.write("new.safetensors", &TRAINED.tensors(samples, None));
+fn predicted(folder: &Folder, model: &TestModel, samples: &[u8]) -> Vec<u8> {
+    folder.write("new.safetensors", &model.tensors(samples, None));
     let raw =
         ["predict", "run", "new.safetensors", "--weights", "last", "--raw", "raw.safetensors"];
     folder.good(&raw);
@@ -50,15 +51,26 @@ fn predicted(folder: &Folder, samples: &[u8]) -> Vec<u8> {
 
 #[test]
 fn steps_in_c_end_with_the_weights_of_a_run() {
-    let folder = trained_by(&TRAINED, SETTINGS);
+    ends_with_the_weights_of_a_run(&TRAINED, SETTINGS);
+}
+
+#[test]
+fn steps_in_c_that_write_the_rows_of_a_table_do_so() {
+    let settings = "optimizer = adagrad(lr: 0.1)\n    epochs = 2\n    shuffle = false\n    \
+                    seed = 7\n    clip_norm = 0.1";
+    ends_with_the_weights_of_a_run(&TABLE, settings);
+}
+
+fn ends_with_the_weights_of_a_run(model: &TestModel, settings: &str) {
+    let folder = trained_by(model, settings);
     folder.good(&["export", "run", "--format", "c", "--train", "-o", "c"]);
     let header = std::fs::read_to_string(folder.path("c/net.h")).expect("a header");
     let weights = std::fs::read(folder.path("run/last.safetensors")).expect("weights");
     let weights = safetensors::SafeTensors::deserialize(&weights).expect("tensors");
-    let samples = inputs(&TRAINED, SAMPLES);
-    let answers = predicted(&folder, &samples[..4 * 20 * 4]);
-    let input = [samples, targets(&TRAINED)].concat();
-    folder.write("main.c", MAIN.as_bytes());
+    let samples = inputs(model, SAMPLES);
+    let answers = predicted(&folder, model, &samples[..4 * model.elements() * 4]);
+    let input = [samples, targets(model)].concat();
+    folder.write("main.c", MAIN.replace("ELEMENT ", &format!("{} ", model.element())).as_bytes());
     for tool in [GCC_NATIVE, CLANG, SOFT, AARCH64, ARM].iter().filter(|tool| tool.is_there()) {
         let program = tool.compile(&folder, &["c/net.c", "main.c"]);
         let (code, found) = tool.run(&folder, &program, &input);

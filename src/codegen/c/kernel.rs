@@ -20,7 +20,7 @@ use super::tile::TileOperands;
 use crate::base::entity::Entity;
 use crate::base::scalar::{Binary, Reduce};
 use crate::base::tensor::DType;
-use crate::loops::{Inst, Kernel, Reduction, RegId, SlotId, Stmt, Tile, VarId};
+use crate::loops::{IfTest, Inst, Kernel, Reduction, RegId, SlotId, Stmt, Tile, VarId};
 use std::fmt::Write;
 
 /// Lanes of a reduction.
@@ -103,7 +103,7 @@ pub(super) fn written(kernel: &Kernel) -> Vec<bool> {
                     mark(then, written);
                     mark(otherwise, written);
                 }
-                Stmt::Store { access, .. } | Stmt::AddAt { base: access, .. } => {
+                Stmt::Store { access, .. } | Stmt::StoreAt { base: access, .. } => {
                     written[access.slot.index()] = true;
                 }
                 Stmt::Tile(tile) => written[tile.c.slot.index()] = true,
@@ -125,7 +125,10 @@ fn uses(body: &[Stmt], used: &mut [bool]) {
                 uses(body, used);
                 reductions.iter().for_each(|reduction| used[reduction.value.index()] = true);
             }
-            Stmt::If { then, otherwise, .. } => {
+            Stmt::If { test, then, otherwise } => {
+                if let IfTest::Holds(condition) = test {
+                    used[condition.index()] = true;
+                }
                 uses(then, used);
                 uses(otherwise, used);
             }
@@ -135,7 +138,7 @@ fn uses(body: &[Stmt], used: &mut [bool]) {
                 }
             }
             Stmt::Store { value, .. } => used[value.index()] = true,
-            Stmt::AddAt { index, value, .. } => {
+            Stmt::StoreAt { index, value, .. } => {
                 used[index.index()] = true;
                 used[value.index()] = true;
             }
@@ -185,22 +188,27 @@ impl KernelPrinter<'_> {
                 self.inside(&head, |this| this.block(body));
             }
             Stmt::Vector { var, body, reductions } => self.reduced(*var, body, reductions),
-            Stmt::If { var, bound, then, otherwise } => {
-                self.inside(&format!("if ({var} < {bound}) {{"), |this| this.block(then));
+            Stmt::If { test, then, otherwise } => {
+                let head = match test {
+                    IfTest::Below(var, bound) => format!("if ({var} < {bound}) {{"),
+                    IfTest::Holds(condition) => format!("if ({condition}) {{"),
+                };
+                self.inside(&head, |this| this.block(then));
                 if !otherwise.is_empty() {
                     self.inside("else {", |this| this.block(otherwise));
                 }
             }
             Stmt::Let { reg, inst } => self.define(*reg, inst),
             Stmt::Store { access, value } => {
-                let value = match self.kernel.slots[access.slot].dtype {
-                    DType::U8 => format!("(uint8_t)({value} & 255)"),
-                    DType::Bool => format!("(uint8_t){value}"),
-                    DType::F32 | DType::I32 | DType::F64 => value.to_string(),
-                };
+                let value = self.stored(access.slot, *value);
                 self.line(&format!("{} = {value};", element(access)));
             }
-            Stmt::AddAt { base, index, stride, value } => {
+            Stmt::StoreAt { adds: false, base, index, stride, value } => {
+                let place = element_at(base, *index, *stride);
+                let value = self.stored(base.slot, *value);
+                self.line(&format!("{place} = {value};"));
+            }
+            Stmt::StoreAt { adds: true, base, index, stride, value } => {
                 let place = element_at(base, *index, *stride);
                 let add = match self.kernel.slots[base.slot].dtype {
                     DType::F32 => "nnc_add",
@@ -209,6 +217,15 @@ impl KernelPrinter<'_> {
                 self.line(&format!("{place} = {add}({place}, {value});"));
             }
             Stmt::Tile(tile) => self.tile(tile),
+        }
+    }
+
+    /// A scalar as an element of a slot.
+    fn stored(&self, slot: SlotId, value: RegId) -> String {
+        match self.kernel.slots[slot].dtype {
+            DType::U8 => format!("(uint8_t)({value} & 255)"),
+            DType::Bool => format!("(uint8_t){value}"),
+            DType::F32 | DType::I32 | DType::F64 => value.to_string(),
         }
     }
 

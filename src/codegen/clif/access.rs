@@ -124,7 +124,13 @@ impl KernelEmitter<'_, '_> {
         }
     }
 
-    fn store_element(&mut self, dtype: DType, value: Value, address: Value, offset: i32) {
+    pub(super) fn store_element(
+        &mut self,
+        dtype: DType,
+        value: Value,
+        address: Value,
+        offset: i32,
+    ) {
         match dtype {
             DType::U8 => self.builder.ins().istore8(MEMORY, value, address, offset),
             _ => self.builder.ins().store(MEMORY, value, address, offset),

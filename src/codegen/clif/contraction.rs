@@ -139,7 +139,7 @@ pub(in crate::codegen) fn tiles<'a>(body: &'a [Stmt], found: &mut Vec<&'a Tile>)
                 tiles(otherwise, found);
             }
             Stmt::Tile(tile) => found.push(tile),
-            Stmt::Let { .. } | Stmt::Store { .. } | Stmt::AddAt { .. } => {}
+            Stmt::Let { .. } | Stmt::Store { .. } | Stmt::StoreAt { .. } => {}
         }
     }
 }

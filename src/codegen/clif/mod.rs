@@ -39,7 +39,7 @@ use crate::base::tensor::DType;
 use crate::codegen::target::Target;
 use crate::codegen::tile::MicroTile;
 use crate::codegen::wide::WideLoop;
-use crate::loops::{Access, Affine, Kernel, RegId, Stmt, VarId};
+use crate::loops::{Access, Affine, IfTest, Kernel, RegId, Stmt, VarId};
 
 /// Memory that is there and belongs to us; no alignment is promised.
 pub(super) const MEMORY: MemFlagsData = MemFlagsData::new().with_notrap();
@@ -183,16 +183,17 @@ impl<'a, 'f> KernelEmitter<'a, 'f> {
                     None => self.vector(*var, body, reductions),
                 }
             }
-            Stmt::If { var, bound, then, otherwise } => {
-                self.if_below(*var, *bound, then, otherwise);
-            }
+            Stmt::If { test, then, otherwise } => self.branch(*test, then, otherwise),
             Stmt::Let { reg, inst } => {
                 let value = self.inst(inst);
                 self.regs[reg.index()] = Some(value);
             }
             Stmt::Store { access, value } => self.store(access, *value),
-            Stmt::AddAt { base, index, stride, value } => {
+            Stmt::StoreAt { adds: true, base, index, stride, value } => {
                 self.add_at(base, *index, *stride, *value);
+            }
+            Stmt::StoreAt { adds: false, base, index, stride, value } => {
+                self.store_at(base, *index, *stride, *value);
             }
             Stmt::Tile(tile) => self.tile(tile),
         }
@@ -270,12 +271,17 @@ impl<'a, 'f> KernelEmitter<'a, 'f> {
         given
     }
 
-    fn if_below(&mut self, var: VarId, bound: usize, then: &'a [Stmt], otherwise: &'a [Stmt]) {
-        let value = self.var(var);
-        let below = self.builder.ins().icmp_imm_s(IntCC::SignedLessThan, value, bound as i64);
+    fn branch(&mut self, test: IfTest, then: &'a [Stmt], otherwise: &'a [Stmt]) {
+        let holds = match test {
+            IfTest::Below(var, bound) => {
+                let value = self.var(var);
+                self.builder.ins().icmp_imm_s(IntCC::SignedLessThan, value, bound as i64)
+            }
+            IfTest::Holds(condition) => self.scalar(condition),
+        };
         let (yes, no, after) =
             (self.builder.create_block(), self.builder.create_block(), self.builder.create_block());
-        self.builder.ins().brif(below, yes, &[], no, &[]);
+        self.builder.ins().brif(holds, yes, &[], no, &[]);
         for (block, body) in [(yes, then), (no, otherwise)] {
             self.builder.switch_to_block(block);
             self.block(body);
@@ -376,6 +382,12 @@ impl<'a, 'f> KernelEmitter<'a, 'f> {
             self.builder.ins().iadd(old, value)
         };
         self.builder.ins().store(MEMORY, new, address, offset);
+    }
+
+    fn store_at(&mut self, base: &Access, index: RegId, stride: i64, value: RegId) {
+        let (address, offset) = self.place_at(base, index, stride);
+        let value = self.scalar(value);
+        self.store_element(self.kernel.slots[base.slot].dtype, value, address, offset);
     }
 
     /// Where the element of an index from data is, outside vector loops.

@@ -41,7 +41,7 @@ pub(in crate::codegen) fn wide_loops(target: &Target, kernel: &Kernel) -> Vec<Wi
                 Stmt::Vector { .. } => {
                     found.extend(wide_loop(target, kernel, stmt).map(|(wide, _)| wide));
                 }
-                Stmt::Let { .. } | Stmt::Store { .. } | Stmt::AddAt { .. } | Stmt::Tile(_) => {}
+                Stmt::Let { .. } | Stmt::Store { .. } | Stmt::StoreAt { .. } | Stmt::Tile(_) => {}
             }
         }
     }

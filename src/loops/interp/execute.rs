@@ -10,7 +10,7 @@ use crate::loops::interp::scalar::{Word, binary, cast, combine, neutral, unary};
 use crate::loops::interp::trace::{self, AccessId, Conflict};
 use crate::loops::interp::{InterpArgs, StepFailure, StepRun, ThreadAccess, buffer_name};
 use crate::loops::program::{
-    Affine, BufferId, Inst, Kernel, Program, Reduction, RegId, SlotId, Space, Stmt, VarId,
+    Affine, BufferId, IfTest, Inst, Kernel, Program, Reduction, RegId, SlotId, Space, Stmt, VarId,
 };
 use crate::loops::tile::Tile;
 
@@ -107,21 +107,27 @@ impl Thread<'_> {
                 }
             }
             Stmt::Vector { var, body, reductions } => self.vector(*var, body, reductions)?,
-            Stmt::If { var, bound, then, otherwise } => {
-                let below = self.vars[*var] < *bound as i64;
-                self.body(if below { then } else { otherwise })?;
+            Stmt::If { test, then, otherwise } => {
+                let holds = match *test {
+                    IfTest::Below(var, bound) => self.vars[var] < bound as i64,
+                    IfTest::Holds(condition) => self.regs[condition] != 0,
+                };
+                self.body(if holds { then } else { otherwise })?;
             }
             Stmt::Let { reg, inst } => self.regs[*reg] = self.inst(inst)?,
             Stmt::Store { access, value } => {
                 let index = self.affine(&access.index);
                 self.store(access.slot, index, self.regs[*value])?;
             }
-            Stmt::AddAt { base, index, stride, value } => {
+            Stmt::StoreAt { adds, base, index, stride, value } => {
                 let index = self.affine(&base.index) + stride * i64::from(self.regs[*index] as i32);
-                let dtype = self.kernel.regs[*value];
-                let known = self.load(base.slot, index)?;
-                let sum = combine(Reduce::Sum, dtype, known, self.regs[*value]);
-                self.store(base.slot, index, sum)?;
+                let mut value_there = self.regs[*value];
+                if *adds {
+                    let dtype = self.kernel.regs[*value];
+                    let known = self.load(base.slot, index)?;
+                    value_there = combine(Reduce::Sum, dtype, known, value_there);
+                }
+                self.store(base.slot, index, value_there)?;
             }
             Stmt::Tile(tile) => self.tile(tile)?,
         }

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use crate::base::entity::{Arena, Entity};
 use crate::base::scalar::{Binary, Reduce, Unary};
 use crate::base::tensor::DType;
-use crate::loops::program::{Access, Affine, Inst, Kernel, Reduction, RegId, Slot, Stmt, VarId};
+use crate::loops::program::{
+    Access, Affine, IfTest, Inst, Kernel, Reduction, RegId, Slot, Stmt, VarId,
+};
 use crate::loops::read::lex::LoopToken;
 use crate::loops::read::{Reader, Result};
 use crate::loops::tile::{RowAxis, SumAxis, Tile};
@@ -116,22 +118,21 @@ impl Reader<'_> {
             let body = self.block(known)?;
             Ok(Stmt::Vector { var, body, reductions: self.reductions(known)? })
         } else if self.next_is("if") {
-            let var = self.id("i", "variable")?;
-            self.mark('<')?;
-            let bound = self.number("a bound")?;
+            let test = self.test()?;
             let then = self.block(known)?;
             let otherwise = if self.next_is("else") { self.block(known)? } else { Vec::new() };
-            Ok(Stmt::If { var, bound, then, otherwise })
+            Ok(Stmt::If { test, then, otherwise })
         } else if self.next_is("store") {
             let access = self.access()?;
+            if self.next_is("at") {
+                return self.store_at(false, access);
+            }
             self.mark('=')?;
             Ok(Stmt::Store { access, value: self.scalar()? })
         } else if self.next_is("add") {
             let base = self.access()?;
             self.keyword("at")?;
-            let (index, stride) = self.data_index()?;
-            self.mark('=')?;
-            Ok(Stmt::AddAt { base, index, stride, value: self.scalar()? })
+            self.store_at(true, base)
         } else if self.next_is("tile") {
             Ok(Stmt::Tile(self.tile()?))
         } else if matches!(self.peek(), Some(LoopToken::Word(word)) if word.starts_with('r')) {
@@ -141,6 +142,23 @@ impl Reader<'_> {
         } else {
             self.fail("a statement")
         }
+    }
+
+    /// `i0 < 4` or `r3`
+    fn test(&mut self) -> Result<IfTest> {
+        if matches!(self.peek(), Some(LoopToken::Word(word)) if word.starts_with('r')) {
+            return Ok(IfTest::Holds(self.scalar()?));
+        }
+        let var = self.id("i", "variable")?;
+        self.mark('<')?;
+        Ok(IfTest::Below(var, self.number("a bound")?))
+    }
+
+    /// `r3*8 = r4`
+    fn store_at(&mut self, adds: bool, base: Access) -> Result<Stmt> {
+        let (index, stride) = self.data_index()?;
+        self.mark('=')?;
+        Ok(Stmt::StoreAt { adds, base, index, stride, value: self.scalar()? })
     }
 
     fn reductions(&mut self, known: &mut Introduced) -> Result<Vec<Reduction>> {

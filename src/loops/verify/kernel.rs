@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::base::entity::Arena;
 use crate::base::tensor::DType;
 use crate::loops::program::{
-    Access, Affine, Inst, Kernel, KernelId, Reduction, RegId, Stmt, VarId,
+    Access, Affine, IfTest, Inst, Kernel, KernelId, Reduction, RegId, Stmt, VarId,
 };
 use crate::loops::tile::{RowAxis, Tile};
 use crate::loops::types::{loaded, result_type};
@@ -111,18 +111,25 @@ impl KernelChecker<'_> {
                     self.vector_loop(*var, body, reductions, defined);
                 }
             }
-            Stmt::If { var, bound, then, otherwise } => {
+            Stmt::If { test: IfTest::Below(var, bound), then, otherwise } => {
                 self.branches(*var, *bound, then, otherwise);
+            }
+            Stmt::If { test: IfTest::Holds(condition), then, otherwise } => {
+                if self.uses(*condition) && self.kernel.regs[*condition] != DType::Bool {
+                    self.error(format_args!("if {condition}: it is no truth value"));
+                }
+                self.body(then);
+                self.body(otherwise);
             }
             Stmt::Let { reg, inst } => {
                 self.inst(*reg, inst);
                 self.define(*reg, defined);
             }
             Stmt::Store { access, value } => self.store(access, *value),
-            Stmt::AddAt { base, index, stride, value } => {
+            Stmt::StoreAt { adds, base, index, stride, value } => {
                 self.writes();
                 self.uses(*value);
-                self.access_at("add", base, *index, *stride);
+                self.access_at(if *adds { "add" } else { "store" }, base, *index, *stride);
                 self.stored(base, *value);
             }
             Stmt::Tile(tile) => self.tile(tile),

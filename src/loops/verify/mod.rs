@@ -173,7 +173,7 @@ impl Aliases<'_> {
                 }
                 Stmt::Let { .. } => {}
                 Stmt::Store { access, .. } => self.written(access.slot, by_all),
-                Stmt::AddAt { base, .. } => self.written(base.slot, by_all),
+                Stmt::StoreAt { base, .. } => self.written(base.slot, by_all),
                 Stmt::Tile(tile) => {
                     self.written(tile.c.slot, by_all);
                     let bias = tile.bias.as_ref().map(|bias| bias.slot);

@@ -28,6 +28,10 @@ const GOOD: &str = r#"program "good" {
             r5: i32 = checked r4 < 4 site 0 element i0
             r6: f32 = load s0[7] at r5*8
             add s1[i0] at r5*8 = r6
+            r10: bool = eq r5, r4
+            if r10 {
+                store s1[i0 + 1] at r5*7 = r6
+            }
             tile n 2 {
                 row 2 a 1 c 4
                 row 2 a 2 c 2
@@ -101,6 +105,8 @@ fn rules_of_loops_and_parts_are_checked() {
         ("if i0 < 2 {", "for i0 in 0..4 {", "i0 counts two loops in one another"),
         ("if i0 < 2 {", "parts i2 in 0..4 {", "`parts` within `parts`"),
         ("if i0 < 2 {", "if i1 < 2 {", "i1 is not in scope"),
+        ("if r10 {", "if r6 {", "if r6: it is no truth value"),
+        ("if r10 {", "if r11 {", "there is no scalar r11"),
         ("r2: f32 = mul", "for i2 in 0..1 { } r2: f32 = mul", "holds only scalars and stores"),
         (
             "parts i0 in 0..4 {",
@@ -142,6 +148,8 @@ fn rules_of_accesses_are_checked() {
         ("if i0 < 2 {", "if i0 < 3 {", "reaches element 47 of 32"),
         ("load s0[7] at r5*8", "load s0[8] at r5*8", "reaches element 32 of 32"),
         ("add s1[i0] at r5*8", "add s1[i0] at r5*-8", "reaches element -24 of 32"),
+        ("store s1[i0 + 1] at r5*7", "store s1[i0 + 1] at r5*10", "reaches element 34 of 32"),
+        ("store s1[i0 + 1] at r5*7", "store s1[i0 + 1] at r4*7", "r4 is not a tested index"),
     ]);
 }
 

@@ -20,15 +20,24 @@ use crate::lower::values::scalar_type;
 use crate::lower::writer::KernelWriter;
 
 /// A tensor that is read.
-struct ScatterOperand {
-    slot: SlotId,
+pub(super) struct ScatterOperand {
+    pub slot: SlotId,
     /// Of its elements as scalars.
     dtype: DType,
-    view: View,
+    pub view: View,
 }
 
 impl ScatterOperand {
-    fn load(&self, writer: &mut KernelWriter<()>, at: &[Affine]) -> RegId {
+    /// A value that is read by a kernel.
+    pub fn new(step: &mut StepBuilder, writer: &mut KernelWriter<()>, node: NodeId) -> Self {
+        let view = step.view(node);
+        let buffer = step.buffer(view.base);
+        let (dtype, len) = step.shape_of(buffer);
+        let slot = writer.slot(buffer, dtype, len);
+        ScatterOperand { slot, dtype: scalar_type(step.graph.ty(node).dtype), view }
+    }
+
+    pub fn load(&self, writer: &mut KernelWriter<()>, at: &[Affine]) -> RegId {
         let index = dot(self.view.offset, &self.view.strides, at);
         writer.define(self.dtype, 0, Inst::Load(Access { slot: self.slot, index }))
     }
@@ -70,18 +79,9 @@ pub fn lower(step: &mut StepBuilder, kernel: &kernels::FusedKernel, node: NodeId
     let partition =
         Partition::of(outer.first().map_or(1, |&position| values_view.extents[position]));
     let mut writer: KernelWriter<()> = KernelWriter::new(title, partition.parts);
-    let mut slot = |node: NodeId| {
-        let buffer = step.buffer(node);
-        let (dtype, len) = step.shape_of(buffer);
-        writer.slot(buffer, dtype, len)
-    };
-    let mut source = |node: NodeId, view: View| ScatterOperand {
-        slot: slot(view.base),
-        dtype: scalar_type(graph.ty(node).dtype),
-        view,
-    };
-    let (index, values) = (source(index, index_view), source(values, values_view));
-    let (to, strides) = (slot(node), true_strides(&shape));
+    let [index, values] = [index, values].map(|node| ScatterOperand::new(step, &mut writer, node));
+    let (dtype, len) = step.shape_of(to);
+    let (to, strides) = (writer.slot(to, dtype, len), true_strides(&shape));
     let scatter = Scatter { axis, index, values, to, shape, strides, site, outer, partition };
     let part = writer.var(partition.parts);
     writer.open_parts(part);
@@ -128,6 +128,7 @@ impl Scatter {
         let strides: Vec<i64> =
             self.strides[..*axis].iter().chain(&self.strides[axis + 1..]).copied().collect();
         let base = Access { slot: self.to, index: dot(0, &strides, &around) };
-        writer.push(Stmt::AddAt { base, index: checked, stride: self.strides[*axis], value });
+        let stride = self.strides[*axis];
+        writer.push(Stmt::StoreAt { adds: true, base, index: checked, stride, value });
     }
 }

@@ -25,11 +25,18 @@ const SMALL: usize = 1024;
 
 /// A reduction of everything: small ones by every thread, others in parts whose partial results
 /// every thread combines, in order.
-pub(super) fn full_reduction(step: &mut StepBuilder, kernel: &FusedKernel, domain: Domain) {
+/// `table` is one that is read by its used rows.
+pub(super) fn full_reduction(
+    step: &mut StepBuilder,
+    kernel: &FusedKernel,
+    domain: Domain,
+    table: Option<NodeId>,
+) {
     let total: usize = domain.axes.iter().product();
     let title = step.title(kernel);
     let writer = KernelWriter::new(title, 0);
     let mut nest = Nest::new(NestValues::new(step, writer, domain, &kernel.nodes), kernel, &[]);
+    nest.table = table;
     let partition = nest.partition();
     let shared = total > SMALL && partition.parts > 1;
     nest.values.writer.set_parts(if shared { partition.parts } else { 0 });
@@ -205,7 +212,9 @@ impl Nest<'_, '_> {
         partials: &FxHashMap<NodeId, BufferId>,
     ) {
         self.forget();
-        if self.flat {
+        if let Some(table) = self.table {
+            self.sum_used(table, part, partition, rows);
+        } else if self.flat {
             self.flat_index(part, partition);
             let count = rows * self.row_elements();
             self.flat_columns(count);
