@@ -1,6 +1,7 @@
-"""Trains `models/resnet20.nn`'s recipe in PyTorch on a folder of 32×32 images.
+"""Trains the recipe of `models/resnet20.nn`, `vit_small.nn` or `cct.nn` in PyTorch on a folder of
+32×32 images.
 
-    python torch_accuracy.py DATA/cifar10-small --seed 0 [--epochs 20]
+    python torch_accuracy.py DATA/cifar10-small [--model resnet20] --seed 0 [--epochs 20]
 
 The same network, initial distributions, optimiser, schedule, augmentation and batches; random
 numbers of its own. Prints one line of JSON with the accuracy on `test` after the last epoch.
@@ -17,14 +18,13 @@ from PIL import Image
 from torch import nn
 
 from torch_models import resnet20
+from torch_sequences import Cct, Vit
 
 parser = argparse.ArgumentParser()
 parser.add_argument("folder", type=pathlib.Path)
 parser.add_argument("--seed", type=int, default=0)
+parser.add_argument("--model", choices=["resnet20", "vit_small", "cct"], default="resnet20")
 parser.add_argument("--epochs", type=int, default=20)
-parser.add_argument("--batch", type=int, default=128)
-parser.add_argument("--lr", type=float, default=2e-3)
-parser.add_argument("--warmup", type=int, default=100)
 parser.add_argument("--threads", type=int, default=torch.get_num_threads())
 args = parser.parse_args()
 torch.set_num_threads(args.threads)
@@ -64,11 +64,37 @@ def initialise(module):
         nn.init.zeros_(module.bias)
 
 
+def glorot(module):
+    """Glorot uniform weights and biases of 0, of all kinds of layers."""
+    if isinstance(module, (nn.Conv2d, nn.Linear)):
+        nn.init.xavier_uniform_(module.weight)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
+def adamw(model, lr, decay):
+    """AdamW that leaves biases, norms and positions undecayed."""
+    matrices = [it for name, it in model.named_parameters() if it.ndim > 1 and "positions" not in name]
+    known = set(map(id, matrices))
+    rest = [it for it in model.parameters() if id(it) not in known]
+    groups = [{"params": matrices, "weight_decay": decay}, {"params": rest, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=lr)
+
+
 train_x, train_y = load("train")
 test_x, test_y = load("test")
-model = resnet20().to(memory_format=torch.channels_last)
-model.apply(initialise)
-optimizer = torch.optim.Adam(model.parameters(), lr=args.lr, fused=True)
+if args.model == "resnet20":
+    model, args.batch, args.lr, args.warmup = resnet20(), 128, 2e-3, 100
+    model.apply(initialise)
+    optimizer = torch.optim.Adam(model.parameters(), lr=args.lr, fused=True)
+    smoothing, clip = 0.0, math.inf
+else:
+    model, decay = (Vit(), 0.05) if args.model == "vit_small" else (Cct(), 0.06)
+    args.batch, args.lr, args.warmup = 64, 1e-3, 200
+    model.apply(glorot)
+    optimizer = adamw(model, args.lr, decay)
+    smoothing, clip = 0.1, 1.0
+model.to(memory_format=torch.channels_last)
 steps = args.epochs * math.ceil(len(train_x) / args.batch)
 
 
@@ -84,13 +110,17 @@ for epoch in range(args.epochs):
     model.train()
     for batch in torch.randperm(len(train_x)).split(args.batch):
         step += 1
-        optimizer.param_groups[0]["lr"] = rate(step)
+        for group in optimizer.param_groups:
+            group["lr"] = rate(step)
         optimizer.zero_grad()
         logits = model(augment(train_x[batch]))
-        nn.functional.cross_entropy(logits, train_y[batch]).backward()
+        loss = nn.functional.cross_entropy(logits, train_y[batch], label_smoothing=smoothing)
+        loss.backward()
+        if clip < math.inf:
+            nn.utils.clip_grad_norm_(model.parameters(), clip)
         optimizer.step()
 model.eval()
 with torch.inference_mode():
     correct = sum((model(x).argmax(1) == y).sum().item()
                   for x, y in zip(test_x.split(250), test_y.split(250)))
-print(json.dumps({"seed": args.seed, "accuracy": correct / len(test_x), "version": torch.__version__}))
+print(json.dumps({"model": args.model, "seed": args.seed, "accuracy": correct / len(test_x), "version": torch.__version__}))

@@ -20,11 +20,11 @@ class Attention(nn.Module):
 
 
 class Block(nn.Module):
-    def __init__(self, width, heads, causal):
+    def __init__(self, width, heads, causal, wider=4, dropout=0.0):
         super().__init__()
         self.before, self.attention = nn.LayerNorm(width), Attention(width, heads, causal)
-        self.wide = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 4 * width), nn.GELU(),
-                                  nn.Linear(4 * width, width))
+        self.wide = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, wider * width), nn.GELU(),
+                                  nn.Dropout(dropout), nn.Linear(wider * width, width))
 
     def forward(self, x):
         y = x + self.attention(self.before(x))
@@ -75,6 +75,25 @@ class Vit(nn.Module):
     def forward(self, x):
         x = self.patches(x).flatten(2).transpose(1, 2) + self.positions
         return self.head(self.norm(self.blocks(x)).mean(1))
+
+
+class Cct(nn.Module):
+    def __init__(self, classes=10, width=128, depth=4, heads=2):
+        super().__init__()
+        layers = []
+        for before, after in ((3, width // 2), (width // 2, width)):
+            layers += [nn.Conv2d(before, after, 3, padding=1, bias=False), nn.ReLU(),
+                       nn.MaxPool2d(3, stride=2, padding=1)]
+        self.tokens = nn.Sequential(*layers)
+        self.positions = nn.Parameter(0.02 * torch.randn(64, width))
+        blocks = [Block(width, heads, causal=False, wider=1, dropout=0.1) for _ in range(depth)]
+        self.blocks, self.norm = nn.Sequential(*blocks), nn.LayerNorm(width)
+        self.pool, self.head = nn.Linear(width, 1), nn.Linear(width, classes)
+
+    def forward(self, x):
+        x = self.tokens(x).flatten(2).transpose(1, 2) + self.positions
+        x = self.norm(self.blocks(x))
+        return self.head((self.pool(x).softmax(1) * x).sum(1))
 
 
 class Gated(nn.Module):
