@@ -122,18 +122,6 @@ impl KernelBuilder {
         self.body.push(Stmt::If { test, then, otherwise });
     }
 
-    /// `if condition { then } else { otherwise }`.
-    pub fn where_true(
-        &mut self,
-        condition: RegId,
-        then: impl FnOnce(&mut Self),
-        otherwise: impl FnOnce(&mut Self),
-    ) {
-        let (then, ()) = self.nested(then);
-        let (otherwise, ()) = self.nested(otherwise);
-        self.body.push(Stmt::If { test: IfTest::Holds(condition), then, otherwise });
-    }
-
     /// A scalar.
     pub fn inst(&mut self, inst: Inst) -> RegId {
         let dtype = result_type(&inst, &self.kernel.regs, &self.kernel.slots)
@@ -186,11 +174,6 @@ impl KernelBuilder {
     /// `slot[base + stride·index] += value`.
     pub fn add_at(&mut self, base: Access, index: RegId, stride: i64, value: RegId) {
         self.body.push(Stmt::StoreAt { adds: true, base, index, stride, value });
-    }
-
-    /// `slot[base + stride·index] = value`.
-    pub fn store_at(&mut self, base: Access, index: RegId, stride: i64, value: RegId) {
-        self.body.push(Stmt::StoreAt { adds: false, base, index, stride, value });
     }
 
     /// A contraction, with as few axes as possible.

@@ -28,8 +28,8 @@ const GOOD: &str = r#"program "good" {
             r5: i32 = checked r4 < 4 site 0 element i0
             r6: f32 = load s0[7] at r5*8
             add s1[i0] at r5*8 = r6
-            r10: bool = eq r5, r4
-            if r10 {
+            r7: bool = eq r5, r4
+            if r7 {
                 store s1[i0 + 1] at r5*7 = r6
             }
             tile n 2 {
@@ -105,12 +105,12 @@ fn rules_of_loops_and_parts_are_checked() {
         ("if i0 < 2 {", "for i0 in 0..4 {", "i0 counts two loops in one another"),
         ("if i0 < 2 {", "parts i2 in 0..4 {", "`parts` within `parts`"),
         ("if i0 < 2 {", "if i1 < 2 {", "i1 is not in scope"),
-        ("if r10 {", "if r6 {", "if r6: it is no truth value"),
-        ("if r10 {", "if r11 {", "there is no scalar r11"),
+        ("if r7 {", "if r6 {", "if r6: it is no truth value"),
+        ("if r7 {", "if r8 { r8: bool = bool true }\nif r7 {", "r8 is used before it is assigned"),
         ("r2: f32 = mul", "for i2 in 0..1 { } r2: f32 = mul", "holds only scalars and stores"),
         (
             "parts i0 in 0..4 {",
-            "r9: f32 = f32 1 store s1[0] = r9 parts i0 in 0..4 { r7: f32 = f32 1 r8: f32 = f32 1",
+            "r10: f32 = f32 1 store s1[0] = r10 parts i0 in 0..4 { r8: f32 = f32 1 r9: f32 = f32 1",
             "outside of its parts",
         ),
     ]);
@@ -123,13 +123,13 @@ fn rules_of_scalars_are_checked() {
         ("= r6\n", "= r1\n", "r1 is used outside of its scope"),
         ("r2: f32 = mul r1, r0", "r0: f32 = mul r1, r0 r2: f32 = f32 1", "r0 is assigned twice"),
         ("mul r1, r0", "and r1, r0", "r1 is f32: `and` takes none"),
-        ("mul r1, r0", "fma r1, r0, r7 r7: i32 = i32 1", "r7 is used before"),
+        ("mul r1, r0", "fma r1, r0, r8 r8: i32 = i32 1", "r8 is used before"),
         ("mul r1, r0", "not r1", "r1 is f32: `not` takes none"),
         ("mul r1, r0", "lt r1, r0", "r2 is f32, its value bool"),
         ("mul r1, r0", "select r1, r0, r0", "r1 is f32, but must be bool"),
         ("r1: f32 = load", "r1: i32 = load", "r1 is i32, its value f32"),
         ("r0: f32 = f32 1.0", "r0: u8 = f32 1.0", "no scalar has type u8"),
-        ("sum r2", "sum r9 reg r9: bool reg r7: f32 reg r8: f32", "r9 is used before"),
+        ("sum r2", "sum r10 reg r10: bool reg r8: f32 reg r9: f32", "r10 is used before"),
         ("= r3\n            }", "= r4\n            }", "r4 is used before"),
         ("at r5*8 = r6", "at r4*8 = r6", "r4 is not a tested index"),
         ("r4 < 4 site", "r4 < 0 site", "no index is below 0"),
