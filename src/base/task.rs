@@ -5,6 +5,7 @@
 //! a loss that looks labels up in f32[N, 96, 96, 4]      one of 4 classes at each of 9216 positions
 //! binary_cross_entropy of f32[N]                        yes or no
 //! mse of f32[N]                                         a number
+//! the same of an image of the data                      a picture
 //! ```
 //!
 //! The front end derives it from how the loss meets the output and the target; evaluation, reports
@@ -44,6 +45,14 @@ pub enum Task {
     Numbers {
         /// Numbers of a sample.
         numbers: usize,
+    },
+    /// An image like those of the data.
+    Picture {
+        /// Height, width and channels.
+        sides: [usize; 3],
+        /// Scale of the output's numbers, where they are compared as yes and no; they are those of the
+        /// image otherwise.
+        scale: Option<Scale>,
     },
     /// None of these: only the program's own loss knows.
     #[default]
@@ -126,6 +135,9 @@ impl fmt::Display for Task {
             Task::Labels { labels, .. } => write!(f, "yes or no for each of {labels} labels"),
             Task::Numbers { numbers: 1 } => write!(f, "a number"),
             Task::Numbers { numbers } => write!(f, "{numbers} numbers"),
+            Task::Picture { sides: [height, width, channels], .. } => {
+                write!(f, "a picture of {height} × {width} × {channels}")
+            }
             Task::Other => write!(f, "what the loss says"),
         }
     }

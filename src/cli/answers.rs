@@ -75,7 +75,9 @@ impl AnswerWriter {
             }
             Task::ClassPerPosition { .. } if output.is_row() => vec!["classes".to_owned()],
             Task::ClassPerPosition { .. } => output.classes.clone(),
-            Task::Labels { .. } | Task::Numbers { .. } | Task::Other => output.number_names(),
+            Task::Labels { .. } | Task::Numbers { .. } | Task::Picture { .. } | Task::Other => {
+                output.number_names()
+            }
         }
     }
 

@@ -82,7 +82,7 @@ pub(super) fn predicted_outputs(
         let count = match task {
             Task::Class { classes, .. } | Task::ClassPerPosition { classes, .. } => classes,
             Task::Labels { labels: 1, .. } => 2,
-            Task::Labels { .. } | Task::Numbers { .. } | Task::Other => 0,
+            Task::Labels { .. } | Task::Numbers { .. } | Task::Picture { .. } | Task::Other => 0,
         };
         let own = target.as_ref().and_then(|field| field.recipe.as_ref());
         let own = own.map(|recipe| recipe.class_names());
@@ -132,7 +132,7 @@ impl PredictedOutput {
         match self.task {
             Task::Class { scale, .. } | Task::ClassPerPosition { scale, .. } => scale.is_sure(),
             Task::Labels { .. } => true,
-            Task::Numbers { .. } | Task::Other => false,
+            Task::Numbers { .. } | Task::Picture { .. } | Task::Other => false,
         }
     }
 
@@ -186,7 +186,7 @@ impl PredictedOutput {
                 both.truncate(top);
                 Prediction::Classes(both)
             }
-            Task::Labels { scale, .. } => {
+            Task::Labels { scale, .. } | Task::Picture { scale: Some(scale), .. } => {
                 Prediction::Values(output.iter().map(|&it| scale.of_one(it) as f32).collect())
             }
             Task::Numbers { .. } => {
@@ -197,7 +197,7 @@ impl PredictedOutput {
                 };
                 Prediction::Values(output.iter().enumerate().map(restore).collect())
             }
-            Task::Other => Prediction::Values(output.to_vec()),
+            Task::Picture { scale: None, .. } | Task::Other => Prediction::Values(output.to_vec()),
         }
     }
 

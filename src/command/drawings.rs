@@ -14,7 +14,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use crate::base::schema::Conversion;
+use crate::base::schema::{Conversion, ImageField};
 use crate::base::shown::Show;
 use crate::base::task::Task;
 use crate::command::answers::PredictedOutput;
@@ -127,7 +127,6 @@ impl DrawnOutputs {
 
 /// The form of an output; none where it is no picture.
 fn form_of(output: &PredictedOutput) -> Result<Option<PictureForm>, Failure> {
-    let numbers: usize = output.shape.iter().product();
     match (output.task, &output.shape[..]) {
         (Task::ClassPerPosition { classes, .. }, &[height, width, _]) => match classes {
             0..=MOST_CLASSES => Ok(Some(PictureForm::Mask([height, width]))),
@@ -137,21 +136,15 @@ fn form_of(output: &PredictedOutput) -> Result<Option<PictureForm>, Failure> {
                 output.name
             ))),
         },
-        (Task::Numbers { .. } | Task::Labels { .. }, _) => {
-            let target = output.target.as_ref();
-            let image = target.and_then(|field| Some((&field.shape[..], field.as_image()?)));
-            Ok(match image {
-                Some((&[height, width, channels @ 1..=4], image))
-                    if height * width * channels == numbers =>
-                {
-                    let of = |channel| Conversion::joined(&image.conversions, channel);
-                    let sides = [height, width, channels];
-                    Some(PictureForm::Image(sides, (0..channels).map(of).collect()))
-                }
-                _ => None,
-            })
+        (Task::Picture { sides: sides @ [_, _, channels @ 1..=4], .. }, _) => {
+            let image = output.target.as_ref().and_then(|field| field.as_image());
+            let form = |image: &ImageField| {
+                let of = |channel| Conversion::joined(&image.conversions, channel);
+                PictureForm::Image(sides, (0..channels).map(of).collect())
+            };
+            Ok(image.map(form))
         }
-        (Task::ClassPerPosition { .. } | Task::Class { .. } | Task::Other, _) => Ok(None),
+        _ => Ok(None),
     }
 }
 
@@ -164,7 +157,7 @@ fn picture(output: &PredictedOutput, form: &PictureForm, numbers: &[f32]) -> Pic
         }
         PictureForm::Image([height, width, channels], conversions) => {
             let number = |number: f32| match output.task {
-                Task::Labels { scale, .. } => scale.of_one(number),
+                Task::Picture { scale: Some(scale), .. } => scale.of_one(number),
                 _ => f64::from(number),
             };
             let byte = |(index, &it): (usize, &f32)| {

@@ -343,7 +343,7 @@ impl<'a> GradientPoint<'a> {
             let noise = 32.0 * f64::EPSILON * self.loss.abs() / h;
             (slopes, noise)
         });
-        judged(slope, terms, wide, narrow)
+        evidence(slope, terms, wide, narrow)
     }
 }
 
@@ -351,7 +351,7 @@ impl<'a> GradientPoint<'a> {
 type Slopes = ([f64; 2], f64);
 
 /// Compares a derivative with slopes over two widths; `terms` is the size of its summands.
-fn judged(slope: f64, terms: f64, (wide, _): Slopes, (narrow, noise): Slopes) -> Evidence {
+fn evidence(slope: f64, terms: f64, (wide, _): Slopes, (narrow, noise): Slopes) -> Evidence {
     let allowed = TOLERANCE * slope.abs() + 1e-7 * terms + noise + 1e-9;
     // A slope is there if it does not grow as the width shrinks.
     let size = |a: f64, b: f64| a.abs().max(b.abs());
@@ -387,7 +387,7 @@ mod tests {
 
     #[test]
     fn kinks_and_jumps_are_told_from_slopes() {
-        let of = |slope, wide, narrow| judged(slope, 1.0, (wide, 1e-10), (narrow, 1e-9));
+        let of = |slope, wide, narrow| evidence(slope, 1.0, (wide, 1e-10), (narrow, 1e-9));
         assert!(of(2.0, [2.001, 1.999], [2.0001, 1.9999]).is_good());
         let wrong = of(2.1, [2.001, 1.999], [2.0001, 1.9999]);
         assert!(wrong.place == Where::Smooth && wrong.error > 1.0);

@@ -222,8 +222,8 @@ fn a_picture_that_is_to_be_drawn_is_the_target_as_the_model_sees_it() {
             with(&text, &request).unwrap_or_else(|errors| panic!("{}", list(&text, &errors)));
         found.training.expect("a task").task()
     };
-    let numbers = Task::Numbers { numbers: 18 };
-    let labels = Task::Labels { labels: 18, scale: Scale::Sigmoids };
+    let picture = |scale| Task::Picture { sides: [2, 3, 3], scale };
+    let (numbers, labels) = (picture(None), picture(Some(Scale::Sigmoids)));
     let alike = || vec![Conversion::Normalize { mean: vec![0.5], std: vec![0.25] }];
     assert_eq!((of(Vec::new(), "mse"), of(Vec::new(), "binary_cross_entropy")), (numbers, labels));
     assert_eq!((of(alike(), "mae"), of(alike(), "huber")), (numbers, numbers));

@@ -133,7 +133,8 @@ pub fn elaborate<'a>(
     }
     let training = plan.zip(rule).map(|(plan, ((graph, of_rule), _))| {
         let rule = (UpdateRule { graph, excluded }, of_rule);
-        let tasks = task::derive(&eval, &of_eval.compared);
+        let schema = source.schema().map(|(_, schema)| schema);
+        let tasks = task::derive(&eval, &of_eval.compared, schema);
         let metrics = train.metrics().map(str::to_owned).collect();
         training(source, plan, (tasks, of_eval.overs), (metrics, scheduled), rule)
     });

@@ -315,7 +315,7 @@ impl<'a> Elaborator<'a> {
                 let (total, weights) = (each(0)?, each(1)?);
                 self.quotient(choice.span, total, weights)
             }
-            _ => Err(self.bad_judgement(function, &ty, "`f32[N]`, `f32[N, 2]` or a scalar")),
+            _ => Err(self.bad_result(function, &ty, "`f32[N]`, `f32[N, 2]` or a scalar")),
         }
     }
 
@@ -329,7 +329,7 @@ impl<'a> Elaborator<'a> {
             (DType::F32, [Dim::Batch(1), Dim::Known(2)]) => {
                 self.over_batch(choice.span, node, false)
             }
-            _ => Err(self.bad_judgement(function, &ty, "`f32[N]`, `f32[N, 2]` or a scalar")),
+            _ => Err(self.bad_result(function, &ty, "`f32[N]`, `f32[N, 2]` or a scalar")),
         }
     }
 
@@ -346,7 +346,7 @@ impl<'a> Elaborator<'a> {
         }
     }
 
-    pub fn bad_judgement(&mut self, function: &Function, ty: &Type, takes: &str) -> ErrorReported {
+    pub fn bad_result(&mut self, function: &Function, ty: &Type, takes: &str) -> ErrorReported {
         let kind = function.kind.word();
         let message = format!("the {kind} `{}` gives {ty}, not {takes}", function.name.text);
         let span = function.result.as_ref().map_or(function.name.span, |ty| ty.span);

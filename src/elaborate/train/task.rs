@@ -3,7 +3,7 @@
 //! ```text
 //! pick(log_softmax(output), label)                 a class: its axis has a sum of exponentials
 //! output * target + log1p(exp(-abs(output)))       yes or no: elements meet, through a sigmoid
-//! (output - target) ^ 2                            numbers
+//! (output - target) ^ 2                            numbers, or a picture if the target is an image of the data
 //! pick(log_softmax(-output), label)                the loss falls as another class gets likelier: nobody knows
 //! sum(output ^ 2)                                  the target is not used: nobody knows
 //! ```
@@ -24,6 +24,7 @@ mod value;
 mod walk;
 
 use crate::base::entity::Entity;
+use crate::base::schema::{Field, Schema};
 use crate::base::step_output::StepOutput;
 use crate::base::task::{OutputTask, Scale, Task};
 use crate::elaborate::comparison::Comparison;
@@ -34,8 +35,12 @@ use value::{Kind, is_bare};
 use walk::{BATCH, TaskWalk};
 
 /// The tasks of a model's outputs: that of each comparison that its loss makes, the first of each
-/// output.
-pub(in crate::elaborate) fn derive(graph: &Graph, compared: &[Comparison]) -> Vec<OutputTask> {
+/// output. Samples have the fields of `schema`, where the data are known.
+pub(in crate::elaborate) fn derive(
+    graph: &Graph,
+    compared: &[Comparison],
+    schema: Option<&Schema>,
+) -> Vec<OutputTask> {
     let mut tasks: Vec<OutputTask> = Vec::new();
     for comparison in compared {
         let Some(output) = comparison.output.clone() else { continue };
@@ -51,9 +56,25 @@ pub(in crate::elaborate) fn derive(graph: &Graph, compared: &[Comparison]) -> Ve
             let prepared = comparison.prepared.unwrap_or((1.0, 0.0));
             of_output.task = task(walked(graph, output, target, prepared), &comparison.loss);
         }
+        let target = of_output.target.as_deref().and_then(|name| schema?.field(name));
+        if let Some(picture) = target.and_then(|field| picture(of_output.task, field)) {
+            of_output.task = picture;
+        }
         tasks.push(of_output);
     }
     tasks
+}
+
+/// Labels or numbers that are an image's, as the picture that they are.
+fn picture(task: Task, target: &Field) -> Option<Task> {
+    let (numbers, scale) = match task {
+        Task::Labels { labels, scale } => (labels, Some(scale)),
+        Task::Numbers { numbers } => (numbers, None),
+        _ => return None,
+    };
+    let &[height, width, channels] = &target.shape[..] else { return None };
+    let fits = target.as_image().is_some() && height * width * channels == numbers;
+    fits.then_some(Task::Picture { sides: [height, width, channels], scale })
 }
 
 /// The task of an output that a loss compares with an input of the step.

@@ -157,6 +157,7 @@ fn sample_bytes(task: Task) -> usize {
         Task::Labels { labels: count, .. } | Task::Numbers { numbers: count } => {
             2 * size_of::<f64>() * count
         }
+        Task::Picture { sides, .. } => 2 * sides.iter().product::<usize>(),
     };
     size_of::<EvaluatedSample>() + of_answers
 }
@@ -170,6 +171,7 @@ pub fn tally_bytes(task: Task, keep: Keep) -> usize {
         Task::Class { classes, .. } | Task::ClassPerPosition { classes, .. } => (classes, 0),
         Task::Labels { labels, .. } => (2, labels),
         Task::Numbers { .. } => return kept + points,
+        Task::Picture { .. } => return kept,
         Task::Other => return 0,
     };
     let table = if classes <= MOST_CLASSES { classes * classes * size_of::<u64>() } else { 0 };

@@ -6,6 +6,7 @@
 //! Task::ClassPerPosition  the same, of positions
 //! Task::Labels            the same, of no and yes; and of each label
 //! Task::Numbers           mean absolute error, root of the mean square, points true and predicted
+//! Task::Picture           the same two errors, of bytes of the picture
 //! Task::Other             nothing: only the loss knows
 //! ```
 //!
@@ -66,7 +67,7 @@ impl ErrorSums {
 }
 
 /// An answer that is counted.
-struct Judged {
+struct ScoredAnswer {
     label: Answer,
     predicted: Answer,
     probability: Option<f64>,
@@ -83,7 +84,7 @@ impl<'a> Tally<'a> {
             Task::Class { classes, .. } => (classes, 1),
             Task::ClassPerPosition { classes, positions, .. } => (classes, positions),
             Task::Labels { labels, .. } => (2, labels),
-            Task::Numbers { .. } | Task::Other => (0, 0),
+            Task::Numbers { .. } | Task::Picture { .. } | Task::Other => (0, 0),
         };
         let labels = matches!(task, Task::Labels { .. });
         let table = if classes <= MOST_CLASSES { classes } else { 0 };
@@ -97,9 +98,7 @@ impl<'a> Tally<'a> {
             ..ClassCounts::default()
         };
         let columns = match (task, &target) {
-            (Task::Numbers { numbers }, Some(target)) if !target.is_picture(task) => {
-                target.columns(numbers)
-            }
+            (Task::Numbers { numbers }, Some(target)) => target.columns(numbers),
             _ => Vec::new(),
         };
         let count = data.test.count();
@@ -143,8 +142,8 @@ impl<'a> Tally<'a> {
             false => return None,
         };
         for (place, (&index, output)) in all.enumerate() {
-            let judged = self.judge(index, output, (&target, place))?;
-            let Judged { label, predicted, probability, loss, wrong } = judged;
+            let scored = self.score(index, output, (&target, place))?;
+            let ScoredAnswer { label, predicted, probability, loss, wrong } = scored;
             if self.kept.wants(index, wrong, loss) {
                 let sample = EvaluatedSample { index, label, predicted, probability, loss };
                 self.kept.add(sample, wrong);
@@ -155,16 +154,16 @@ impl<'a> Tally<'a> {
     }
 
     /// Counts a sample's answer.
-    fn judge(
+    fn score(
         &mut self,
         index: u32,
         output: &[f32],
         (target, place): (&OutputTarget<'_>, usize),
-    ) -> Option<Judged> {
+    ) -> Option<ScoredAnswer> {
         let targets = target.numbers(place)?;
         match self.task {
-            task if target.is_picture(task) => {
-                self.picture(output, target, target.of_sample(place))
+            Task::Picture { scale, .. } => {
+                self.picture(output, scale, (target, target.of_sample(place)))
             }
             Task::Class { classes, scale } => {
                 self.class(output, class_of(*targets.first()?, classes)?, scale)
@@ -178,11 +177,11 @@ impl<'a> Tally<'a> {
         }
     }
 
-    fn class(&mut self, output: &[f32], label: usize, scale: Scale) -> Option<Judged> {
+    fn class(&mut self, output: &[f32], label: usize, scale: Scale) -> Option<ScoredAnswer> {
         let (predicted, probability, loss) = self.one_class(output, label, scale)?;
         let wrong = predicted != label;
         let (label, predicted) = (Answer::Class(label), Answer::Class(predicted));
-        Some(Judged { label, predicted, probability, loss, wrong })
+        Some(ScoredAnswer { label, predicted, probability, loss, wrong })
     }
 
     /// Counts one choice among classes: what is predicted, its probability, and the loss.
@@ -209,7 +208,7 @@ impl<'a> Tally<'a> {
         targets: &[f64],
         classes: usize,
         scale: Scale,
-    ) -> Option<Judged> {
+    ) -> Option<ScoredAnswer> {
         let (mut labels, mut predictions, mut losses) = (Vec::new(), Vec::new(), 0.0);
         for (position, numbers) in output.chunks_exact(classes).enumerate() {
             // One target is that of all positions.
@@ -226,10 +225,10 @@ impl<'a> Tally<'a> {
         let loss = losses / labels.len().max(1) as f64;
         let wrong = labels != predictions;
         let (label, predicted) = (Answer::Classes(labels), Answer::Classes(predictions));
-        Some(Judged { label, predicted, probability: None, loss, wrong })
+        Some(ScoredAnswer { label, predicted, probability: None, loss, wrong })
     }
 
-    fn labels(&mut self, output: &[f32], targets: &[f64], scale: Scale) -> Option<Judged> {
+    fn labels(&mut self, output: &[f32], targets: &[f64], scale: Scale) -> Option<ScoredAnswer> {
         (output.len() == targets.len()).then_some(())?;
         let (mut losses, mut wrong) = (0.0, false);
         let mut chances = Vec::with_capacity(output.len());
@@ -251,10 +250,10 @@ impl<'a> Tally<'a> {
             let predicted = usize::from(yes > 0.5);
             let probability = Some(if predicted == 1 { yes } else { 1.0 - yes });
             let (label, predicted) = (Answer::Class(target as usize), Answer::Class(predicted));
-            return Some(Judged { label, predicted, probability, loss, wrong });
+            return Some(ScoredAnswer { label, predicted, probability, loss, wrong });
         }
         let (label, predicted) = (Answer::Labels(targets.to_vec()), Answer::Labels(chances));
-        Some(Judged { label, predicted, probability: None, loss, wrong })
+        Some(ScoredAnswer { label, predicted, probability: None, loss, wrong })
     }
 
     /// Numbers are compared as the source has them: transforms are turned back.
@@ -264,7 +263,7 @@ impl<'a> Tally<'a> {
         output: &[f32],
         targets: &[f64],
         target: &OutputTarget<'_>,
-    ) -> Option<Judged> {
+    ) -> Option<ScoredAnswer> {
         (output.len() == targets.len()).then_some(())?;
         let (mut labels, mut predictions) = (Vec::new(), Vec::new());
         let (mut own, mut scaled) = (0.0, 0.0);
@@ -292,23 +291,20 @@ impl<'a> Tally<'a> {
             (&[label], &[predicted]) => (Answer::Number(label), Answer::Number(predicted)),
             _ => (Answer::Numbers(labels), Answer::Numbers(predictions)),
         };
-        Some(Judged { label, predicted, probability: None, loss, wrong: loss > 0.0 })
+        Some(ScoredAnswer { label, predicted, probability: None, loss, wrong: loss > 0.0 })
     }
 
     fn picture(
         &mut self,
         output: &[f32],
-        target: &OutputTarget<'_>,
-        label: &[u8],
-    ) -> Option<Judged> {
+        scale: Option<Scale>,
+        (target, label): (&OutputTarget<'_>, &[u8]),
+    ) -> Option<ScoredAnswer> {
         (output.len() == label.len()).then_some(())?;
         let mut errors = 0.0;
         let mut drawn = Vec::with_capacity(label.len());
         for (place, (&number, &byte)) in output.iter().zip(label).enumerate() {
-            let number = match self.task {
-                Task::Labels { scale, .. } => scale.of_one(number),
-                _ => f64::from(number),
-            };
+            let number = scale.map_or(f64::from(number), |scale| scale.of_one(number));
             let byte_like = target.restore(place, number);
             let error = byte_like - f64::from(byte);
             self.errors.add(error);
@@ -317,7 +313,7 @@ impl<'a> Tally<'a> {
         }
         let loss = errors / label.len().max(1) as f64;
         let (label, predicted) = (Answer::Bytes(label.to_vec()), Answer::Bytes(drawn));
-        Some(Judged { label, predicted, probability: None, loss, wrong: loss > 0.0 })
+        Some(ScoredAnswer { label, predicted, probability: None, loss, wrong: loss > 0.0 })
     }
 
     fn count(&mut self, label: usize, predicted: usize) {
@@ -332,13 +328,10 @@ impl<'a> Tally<'a> {
 
     /// The counts, complete.
     pub fn finish(self) -> Details {
-        let picture = self.target.as_ref().is_some_and(|target| target.is_picture(self.task));
         let (worst, random) = self.kept.finish();
         match self.task {
             _ if self.failed || self.target.is_none() => Details::None,
-            Task::Class { .. } | Task::ClassPerPosition { .. } | Task::Labels { .. }
-                if !picture =>
-            {
+            Task::Class { .. } | Task::ClassPerPosition { .. } | Task::Labels { .. } => {
                 Details::Classes(ClassCounts { worst, random, ..self.counts })
             }
             Task::Other => Details::None,

@@ -6,7 +6,6 @@
 //! ```
 
 use crate::base::schema::{Conversion, Field};
-use crate::base::task::Task;
 use crate::base::tensor::DType;
 use crate::data::transform::Transforms;
 use crate::data::{Dataset, Split};
@@ -48,11 +47,6 @@ impl<'a> OutputTarget<'a> {
         let size = transforms.evaluated_bytes(place).unwrap_or(field.bytes());
         let parts = Vec::new();
         Some(OutputTarget { split, transforms, place, field, affine, size, parts, bytes })
-    }
-
-    /// Whether it is a picture that the output draws.
-    pub fn is_picture(&self, task: Task) -> bool {
-        !self.affine.is_empty() && matches!(task, Task::Labels { .. } | Task::Numbers { .. })
     }
 
     /// Reads the targets of some samples; says whether that went well.

@@ -182,7 +182,7 @@ impl<'a> Trainer<'a> {
                 return Ok(false);
             }
             let Some(step) = self.train_step(pass, steps)? else { break };
-            self.judge_step(step, callback)?;
+            self.score_step(step, callback)?;
             self.state.batch += 1;
             self.state.open.seconds += start.elapsed().as_secs_f64();
             self.state.open.data_seconds += (self.waited - waited).as_secs_f64();
@@ -230,7 +230,7 @@ impl<'a> Trainer<'a> {
     }
 
     /// Takes a step's numbers, or deals with those that are not finite.
-    fn judge_step(
+    fn score_step(
         &mut self,
         step: &BatchStep,
         callback: &mut dyn Callback,

@@ -18,7 +18,7 @@ mod outputs;
 mod samples;
 
 use self::media::{MEDIA_BYTES, MediaBudget};
-use self::outputs::{ShownOutput, chart_bytes, figure, told_task};
+use self::outputs::{ShownOutput, chart_bytes, figure};
 use super::{RunFolder, RunInfo};
 use crate::base::schema::{Field, Schema};
 use crate::base::task::{OutputTask, Task};
@@ -166,11 +166,9 @@ fn summary(shown: &Shown<'_>) -> Vec<(String, String)> {
     let mut facts = vec![("run".to_owned(), shown.info.summary.clone())];
     let task = match &shown.outputs[..] {
         [] => shown.task.to_string(),
-        [(of, _)] => told_task(shown.data, of),
+        [(of, _)] => of.task.to_string(),
         several => {
-            let one = |(of, _): &(&OutputTask, &Details)| {
-                format!("{}: {}", of.output, told_task(shown.data, of))
-            };
+            let one = |(of, _): &(&OutputTask, &Details)| format!("{}: {}", of.output, of.task);
             several.iter().map(one).collect::<Vec<_>>().join("; ")
         }
     };

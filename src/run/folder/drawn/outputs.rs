@@ -55,7 +55,7 @@ fn section(
         target.as_deref().and_then(|name| data.test.fields().iter().find(|it| it.name == *name));
     let mut section = OutputSection {
         name: if several { name.clone() } else { String::new() },
-        facts: vec![("task".to_owned(), told_task(data, output.of))],
+        facts: vec![("task".to_owned(), output.of.task.to_string())],
         ..OutputSection::default()
     };
     section.facts.extend(target.clone().map(|target| ("target".to_owned(), target)));
@@ -86,21 +86,6 @@ fn section(
     list("Worst predictions", worst);
     list("Random predictions", random);
     section
-}
-
-/// The task of an output in words; numbers or labels that are a picture's are called one.
-pub fn told_task(data: &Dataset, of: &OutputTask) -> String {
-    let field =
-        of.target.as_deref().and_then(|name| data.test.fields().iter().find(|it| it.name == name));
-    match (of.task, field.map(|field| (field.as_image(), &field.shape[..]))) {
-        (
-            Task::Labels { .. } | Task::Numbers { .. },
-            Some((Some(_), &[height, width, channels])),
-        ) => {
-            format!("a picture of {height} × {width} × {channels}")
-        }
-        (task, _) => task.to_string(),
-    }
 }
 
 /// The one figure of an output, by name.
