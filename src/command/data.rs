@@ -263,12 +263,15 @@ fn names(
 ) -> Result<Vec<String>, Failure> {
     let declared = session.front(request, true)?.experiment.train;
     let declared: Vec<&str> = declared.inputs.values().map(|input| &input.name[..]).collect();
-    let name = |(place, field): (usize, &Field)| {
-        // Inputs come first and in order; a target is called as the data call it.
-        let known = declared.get(place).filter(|_| !field.is_target);
-        format!("input.{}", known.copied().unwrap_or(&field.name))
+    // Inputs take the fields of their names, and those that are left the fields that are left, in order.
+    let is_field = |name: &&str| fields.iter().any(|field| field.name == *name);
+    let mut left = declared.iter().copied().filter(|name| !is_field(name));
+    let name = |field: &Field| {
+        let is_its_own = field.is_target || declared.contains(&&field.name[..]);
+        let other = if is_its_own { None } else { left.next() };
+        format!("input.{}", other.unwrap_or(&field.name))
     };
-    Ok(fields.iter().enumerate().map(name).collect())
+    Ok(fields.iter().map(name).collect())
 }
 
 impl WantedBatch {
