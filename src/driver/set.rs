@@ -43,6 +43,9 @@ impl Setting {
 /// has several. A program that does not parse is left as it is: whoever reads it says why.
 pub fn set(text: &str, model: Option<&str>, settings: &[Setting]) -> Result<String, Failure> {
     let (mut text, mut sources) = (text.to_owned(), Sources::new());
+    if settings.is_empty() {
+        return Ok(text);
+    }
     let prelude = sources.add_builtin(PRELUDE_NAME, PRELUDE);
     let prelude = syntax::parse(&sources, prelude).expect("the prelude parses");
     for setting in settings {
