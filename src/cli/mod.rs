@@ -70,6 +70,18 @@ use std::process::ExitCode;
 /// Exit code of a run that Ctrl-C ended, as of [`Failure::Interrupted`].
 const INTERRUPTED: u8 = 130;
 
+/// At Ctrl-C calls what begins to stop; where that says that it has begun before, the program ends at
+/// once.
+fn on_interrupt(begins_to_stop: impl Fn() -> bool + Send + 'static) -> Result<(), Failure> {
+    let handler = move || {
+        if !begins_to_stop() {
+            std::process::exit(i32::from(INTERRUPTED));
+        }
+    };
+    ctrlc::set_handler(handler)
+        .map_err(|error| Failure::Io(format!("cannot listen to Ctrl-C: {error}")))
+}
+
 /// Compiles and trains neural networks: one file, one binary, a step at the speed of the
 /// processor.
 #[derive(Parser)]

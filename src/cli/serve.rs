@@ -2,7 +2,7 @@
 
 use super::threads::{self, threads};
 use super::trained::TrainedModel;
-use super::{INTERRUPTED, write};
+use super::{on_interrupt, write};
 use crate::base::shown::Show;
 use crate::command::{PredictionServer, ServeOptions, ServedCounts};
 use crate::driver::Failure;
@@ -57,12 +57,7 @@ impl ServeArgs {
         };
         let server = PredictionServer::open(&request, &model, &options)?;
         let stopper = server.stopper();
-        ctrlc::set_handler(move || {
-            if !stopper.stop() {
-                std::process::exit(i32::from(INTERRUPTED));
-            }
-        })
-        .map_err(|error| Failure::Io(format!("cannot listen to Ctrl-C: {error}")))?;
+        on_interrupt(move || stopper.stop())?;
         eprintln!("weights of {}", server.weights.shown());
         let mut pool = threads::pool(Pool::adaptive, threads(self.threads));
         write::line(&format!("{} answers at http://{}/", server.model(), server.address))?;

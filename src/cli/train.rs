@@ -3,7 +3,7 @@
 
 use super::dashboard::{Dashboard, LayerShare, RunHeading};
 use super::progress::{ProgressMode, ReadProgress, TrainProgress, push_scores, say, tell};
-use super::{INTERRUPTED, ModelArgs, render, threads, write};
+use super::{INTERRUPTED, ModelArgs, on_interrupt, render, threads, write};
 use crate::base::diagnostic::Diagnostic;
 use crate::base::shown::{Show, quoted};
 use crate::driver::torch_names::NameTable;
@@ -106,12 +106,7 @@ fn time(text: &str) -> Result<Duration, String> {
 pub fn listen() -> Result<Arc<AtomicBool>, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stop);
-    ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(i32::from(INTERRUPTED));
-        }
-    })
-    .map_err(|error| Failure::Io(format!("cannot listen to Ctrl-C: {error}")))?;
+    on_interrupt(move || !flag.swap(true, Ordering::Relaxed))?;
     Ok(stop)
 }
 

@@ -1,6 +1,6 @@
 //! `nnc ui`: a page of all runs.
 
-use super::{INTERRUPTED, write};
+use super::{on_interrupt, write};
 use crate::base::shown::Show;
 use crate::command::UiServer;
 use crate::driver::Failure;
@@ -24,12 +24,7 @@ impl UiArgs {
     pub fn execute(self) -> Result<u8, Failure> {
         let server = UiServer::open(&self.runs, self.port)?;
         let stopper = server.stopper();
-        ctrlc::set_handler(move || {
-            if !stopper.stop() {
-                std::process::exit(i32::from(INTERRUPTED));
-            }
-        })
-        .map_err(|error| Failure::Io(format!("cannot listen to Ctrl-C: {error}")))?;
+        on_interrupt(move || stopper.stop())?;
         write::line(&format!("the runs in {} are at {}", self.runs.shown(), server.url))?;
         server.run();
         Ok(0)

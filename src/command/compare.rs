@@ -73,8 +73,7 @@ impl Compared {
     /// Whether less is better of one of its numbers: `loss`, `test_error`.
     pub fn is_less_better(&self, name: &str) -> bool {
         let own = ["val_", "test_"].iter().find_map(|prefix| name.strip_prefix(prefix));
-        let own = own.unwrap_or(name);
-        own == "loss" || self.info.minimized.iter().any(|known| known == own)
+        self.info.is_less_better(own.unwrap_or(name))
     }
 
     /// Its numbers: those of a run that is done, or of the last epoch of one that is not.

@@ -110,13 +110,10 @@ impl Loops {
     }
 
     fn write(&mut self, body: impl Fn(&mut KernelWriter<()>, &[Affine])) {
-        let part = self.writer.var(self.partition.parts);
-        self.writer.open_parts(part);
         let (extents, partition, lead) = (&self.extents, self.partition, self.lead);
-        tailed(&mut self.writer, part, partition, |writer, rows| {
+        in_parts(&mut self.writer, partition, |writer, part, rows| {
             part_of(writer, extents, lead, (part, partition.rows, rows), &body);
         });
-        self.writer.close_parts(part);
     }
 }
 
@@ -145,6 +142,18 @@ fn part_of(
     for var in vars.into_iter().rev() {
         writer.close_for(var);
     }
+}
+
+/// Writes the loop over parts, of which each has a body for its number of rows.
+pub fn in_parts<K: Hash + Eq + Clone>(
+    writer: &mut KernelWriter<K>,
+    partition: Partition,
+    mut body: impl FnMut(&mut KernelWriter<K>, VarId, usize),
+) {
+    let part = writer.var(partition.parts);
+    writer.open_parts(part);
+    tailed(writer, part, partition, |writer, rows| body(writer, part, rows));
+    writer.close_parts(part);
 }
 
 /// Writes a part's body, once more for a shorter last part.

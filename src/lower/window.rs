@@ -23,7 +23,7 @@ use crate::graph::{NodeId, Op, Reduce, Window};
 use crate::loops::{Affine, Space};
 use crate::lower::StepBuilder;
 use crate::lower::columns::totals::{self, Total, TotalKind, TotalsOwner};
-use crate::lower::moves::tailed;
+use crate::lower::moves::in_parts;
 use crate::lower::partition::Partition;
 use crate::lower::title::Title;
 use crate::lower::writer::KernelWriter;
@@ -180,11 +180,9 @@ fn write(
     let ImageCut { partition, extents, channels, rows, columns } = shape;
     let width = window.size[1];
     let slide = WindowSlide { extents, channels, rows, columns, width, source, work, to };
-    let part = writer.var(partition.parts);
-    writer.open_parts(part);
-    let first = Affine::var(part).times(partition.rows as i64);
-    tailed(&mut writer, part, partition, |writer, images| slide.write(writer, &first, images));
-    writer.close_parts(part);
+    in_parts(&mut writer, partition, |writer, part, images| {
+        slide.write(writer, &Affine::var(part).times(partition.rows as i64), images);
+    });
     step.run(writer.finish());
 }
 
@@ -206,13 +204,9 @@ fn weight_gradient(
     let sums = writer.slot(buffer, DType::F32, pitch * partition.parts);
     let width = window.size[1];
     let weights = WindowWeights { channels, rows, columns, width, x, gradient, sums, pitch };
-    let part = writer.var(partition.parts);
-    writer.open_parts(part);
-    let first = Affine::var(part).times(partition.rows as i64);
-    tailed(&mut writer, part, partition, |writer, images| {
-        weights.write(writer, part, &first, images);
+    in_parts(&mut writer, partition, |writer, part, images| {
+        weights.write(writer, part, &Affine::var(part).times(partition.rows as i64), images);
     });
-    writer.close_parts(part);
     step.run(writer.finish());
     let place = match kept {
         0..=MOST_KEPT => TotalsOwner::Thread,

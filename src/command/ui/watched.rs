@@ -230,7 +230,7 @@ impl WatchedRun {
         let loss = "loss".to_owned();
         let measured = |name: &&String| self.log.has(&format!("train_{name}"));
         let name = self.metrics.iter().find(measured).unwrap_or(&loss);
-        let less = *name == loss || info.minimized.contains(name);
+        let less = info.is_less_better(name);
         for (prefix, split) in [("val_", "validation"), ("train_", "training")] {
             if let Some((epoch, value)) = self.log.best(&format!("{prefix}{name}"), less) {
                 return json!({

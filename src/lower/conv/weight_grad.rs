@@ -285,10 +285,8 @@ fn whole_sums(
     };
     let (x, y) = (place(&x, slot(x.buffer)), place(&y, slot(y.buffer)));
     let to = slot(target);
-    let part = writer.var(partition.parts);
     let sums = Sums { grad, extents };
-    writer.open_parts(part);
-    moves::tailed(&mut writer, part, partition, |writer, count| {
+    moves::in_parts(&mut writer, partition, |writer, part, count| {
         let first = Affine::var(part).times(partition.rows as i64);
         let (cut, sizes) = match channels {
             true => ([first, Affine::default()], [count, extents.written]),
@@ -296,7 +294,6 @@ fn whole_sums(
         };
         sums.cut(writer, [&x, &y], to, (&cut, sizes));
     });
-    writer.close_parts(part);
     step.run(writer.finish());
 }
 

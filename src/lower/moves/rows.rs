@@ -16,7 +16,7 @@
 //! ```
 
 use super::scatter::ScatterOperand;
-use super::{dot, tailed, true_strides};
+use super::{dot, in_parts, true_strides};
 use crate::base::scalar::Binary;
 use crate::base::tensor::DType;
 use crate::graph::NodeId;
@@ -54,10 +54,7 @@ pub(super) fn lower(step: &mut StepBuilder, kernel: &FusedKernel, node: NodeId) 
         writer.slot(buffer, dtype, len)
     });
     let sums = RowSums { index, values, flags, to, shape, site, partition };
-    let part = writer.var(partition.parts);
-    writer.open_parts(part);
-    tailed(&mut writer, part, partition, |writer, rows| sums.part(writer, part, rows));
-    writer.close_parts(part);
+    in_parts(&mut writer, partition, |writer, part, rows| sums.part(writer, part, rows));
     step.run(writer.finish());
 }
 

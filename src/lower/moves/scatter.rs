@@ -9,7 +9,7 @@
 //!                                                      add s2[j] at r1*32 = s1[32·i + j] } } }
 //! ```
 
-use super::{dot, fill, tailed, true_strides};
+use super::{dot, fill, in_parts, true_strides};
 use crate::base::tensor::DType;
 use crate::graph::view::View;
 use crate::graph::{NodeId, kernels};
@@ -83,10 +83,7 @@ pub fn lower(step: &mut StepBuilder, kernel: &kernels::FusedKernel, node: NodeId
     let (dtype, len) = step.shape_of(to);
     let (to, strides) = (writer.slot(to, dtype, len), true_strides(&shape));
     let scatter = Scatter { axis, index, values, to, shape, strides, site, outer, partition };
-    let part = writer.var(partition.parts);
-    writer.open_parts(part);
-    tailed(&mut writer, part, partition, |writer, rows| scatter.part(writer, part, rows));
-    writer.close_parts(part);
+    in_parts(&mut writer, partition, |writer, part, rows| scatter.part(writer, part, rows));
     step.run(writer.finish());
 }
 

@@ -169,6 +169,11 @@ pub struct RunResult {
 }
 
 impl RunInfo {
+    /// Whether less is better of the loss or a metric of this name.
+    pub fn is_less_better(&self, name: &str) -> bool {
+        name == "loss" || self.minimized.iter().any(|known| known == name)
+    }
+
     /// A run that begins.
     pub fn new(model: &str, summary: String) -> RunInfo {
         RunInfo {
