@@ -9,6 +9,7 @@
 //! A batch is copied out field by field, straight into a step's input. Types are not converted
 //! here: a byte is copied as a byte.
 
+mod rows;
 #[cfg(test)]
 mod tests;
 
@@ -48,6 +49,15 @@ pub enum Column {
         /// Bytes from one sample to the next.
         step: usize,
     },
+    /// A part of rows in memory that several fields share ([`rows`]).
+    Row {
+        /// The rows of all samples.
+        rows: Arc<Vec<u8>>,
+        /// The byte of a row at which the field begins.
+        first: usize,
+        /// Bytes of a row.
+        step: usize,
+    },
     /// Somewhere else.
     Stored(Arc<dyn Records>),
 }
@@ -75,7 +85,8 @@ impl Samples {
             }
         }
         assert!(u32::try_from(count).is_ok(), "samples are numbered in 32 bits");
-        let (fields, columns) = fields.into_iter().unzip();
+        let (fields, columns): (Vec<Field>, Vec<Column>) = fields.into_iter().unzip();
+        let columns = rows::side_by_side(&fields, columns, count);
         let (buckets, origins) = (Vec::new(), SampleOrigins::default());
         Samples { fields, columns, count, buckets, origins }
     }
@@ -110,6 +121,11 @@ impl Samples {
                     hasher.update(&(*first as u64).to_le_bytes());
                     hasher.update(&(*step as u64).to_le_bytes());
                     hasher.update(bytes)
+                }
+                // As it was before it was laid beside others.
+                Column::Row { rows, first, step } => {
+                    let values = rows.chunks_exact(*step).map(|row| &row[*first..][..field.bytes()]);
+                    hasher.update(&values.collect::<Vec<_>>().concat())
                 }
                 Column::Stored(records) => hasher.update(&records.fingerprint()),
             };
@@ -178,7 +194,7 @@ impl Split {
     pub fn origin(&self, index: u32) -> Option<SampleOrigin<'_>> {
         let stored = self.samples.columns.iter().find_map(|column| match column {
             Column::Stored(records) => Some(records),
-            Column::Memory(_) | Column::Windows { .. } => None,
+            Column::Memory(_) | Column::Windows { .. } | Column::Row { .. } => None,
         });
         let sample = self.original(index);
         match stored.and_then(|stored| stored.file(sample)) {
@@ -242,17 +258,15 @@ impl Split {
         let fields = &self.samples.fields;
         let place =
             fields.iter().position(|field| field.is_target && field.as_class().is_some())?;
-        let (field, Column::Memory(bytes)) =
-            (&self.samples.fields[place], &self.samples.columns[place])
-        else {
-            return None;
-        };
-        if field.as_class().is_none() || field.dtype != DType::I32 || !field.shape.is_empty() {
+        let field = &fields[place];
+        if matches!(self.samples.columns[place], Column::Stored(_)) || field.dtype != DType::I32 || !field.shape.is_empty() {
             return None;
         }
+        let all: Vec<u32> = (0..self.count() as u32).collect();
+        let mut bytes = vec![0; all.len() * field.bytes()];
+        self.copy_batch(&all, place, &mut bytes).ok()?;
         let (labels, _) = bytes.as_chunks::<4>();
-        let label = |sample: u32| i32::from_le_bytes(labels[sample as usize]);
-        self.originals().into_iter().map(|sample| usize::try_from(label(sample)).ok()).collect()
+        labels.iter().map(|&label| usize::try_from(i32::from_le_bytes(label)).ok()).collect()
     }
 
     /// The bytes of a field of a sample.
@@ -279,7 +293,7 @@ impl Split {
             Column::Memory(bytes) => {
                 gather(bytes, samples.map(|sample| sample as usize * size), part, out);
             }
-            Column::Windows { bytes, first, step } => {
+            Column::Windows { bytes, first, step } | Column::Row { rows: bytes, first, step } => {
                 gather(bytes, samples.map(|sample| first + sample as usize * step), part, out);
             }
             Column::Stored(records) => {

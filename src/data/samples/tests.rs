@@ -28,6 +28,39 @@ fn a_batch_is_copied_field_by_field_through_the_choice() {
 }
 
 #[test]
+fn small_fields_lie_side_by_side_and_are_the_same_samples() {
+    let fields = [("a", 8), ("b", 1), ("image", 65), ("c", 64)];
+    let field = |size| Field::number("x", DType::U8, &[size]);
+    let bytes = |size: usize| (0..3 * size).map(|it| (it * 7 % 251) as u8).collect::<Vec<_>>();
+    let of = |chosen: &[(&str, usize)]| {
+        let columns = chosen.iter().map(|&(name, size)| {
+            let field = Field { name: name.to_owned(), ..field(size) };
+            (field, Column::Memory(bytes(size)))
+        });
+        Samples::new(3, columns.collect())
+    };
+    let hash = |samples: &Samples| {
+        let mut hasher = blake3::Hasher::new();
+        samples.fingerprint(&mut hasher);
+        hasher.finalize()
+    };
+    let samples = of(&fields);
+    let in_rows = |column: &Column| matches!(column, Column::Row { step: 73, .. });
+    let kinds: Vec<bool> = samples.columns.iter().map(in_rows).collect();
+    assert_eq!(kinds, [true, true, false, true]);
+    assert!(matches!(of(&fields[1..3]).columns[0], Column::Memory(_)), "alone, it stays");
+    let columns = fields.iter().map(|&(_, size)| Column::Memory(bytes(size))).collect();
+    assert_eq!(hash(&samples), hash(&Samples { columns, ..samples.clone() }));
+    let split = Split::of(Arc::new(samples), vec![2, 0]);
+    for (place, &(_, size)) in fields.iter().enumerate() {
+        let mut out = vec![0; 2 * size];
+        split.copy_batch(&[1, 0], place, &mut out).unwrap();
+        let values = bytes(size);
+        assert_eq!(out, [&values[..size], &values[2 * size..]].concat());
+    }
+}
+
+#[test]
 fn samples_of_a_bucket_are_copied_as_far_as_it_goes() {
     let field = Field::number("text", DType::I32, &[3]);
     let values: Vec<u8> = (0..6i32).flat_map(i32::to_le_bytes).collect();
