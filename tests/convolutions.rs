@@ -93,14 +93,14 @@ impl Case {
         let mut b = Builder::new("convolutions");
         let images = |dims: [usize; 3]| {
             let dims = dims.map(Dim::Known);
-            Shape([&[Dim::Batch(1)], &dims[..]].concat())
+            Shape::from([&[Dim::Batch(1)], &dims[..]].concat())
         };
         let x_type = if self.bytes { DType::U8 } else { DType::F32 };
         let x = b.input("x", Type::new(x_type, images([extents[0], extents[1], read])));
         let y_grad = b.input("y_grad", Type::new(DType::F32, images([oh, ow, written])));
         let x = b.cast(x, DType::F32).unwrap();
         let mut param = |path: &str, dims: &[usize]| {
-            let shape = Shape(dims.iter().copied().map(Dim::Known).collect());
+            let shape = Shape::known(dims);
             let ty = Type::new(DType::F32, shape);
             b.param(Param {
                 path: path.into(),

@@ -9,7 +9,7 @@ use crate::base::diagnostic::{Diagnostic, Severity};
 use crate::base::limits::{self, Budget};
 use crate::base::schema::Schema;
 use crate::base::shown::Show;
-use crate::base::source::FileId;
+use crate::base::source::{FileId, Sources};
 use crate::driver::batch::{divides_by_zero, zero_division};
 use crate::driver::session::{Failure, ParsedFile, Request, Session, bug};
 use crate::driver::source::{Schemas, source};
@@ -52,27 +52,31 @@ impl Session {
 
     /// The models of a program that parses, where it has several.
     pub(crate) fn several_models(&mut self, request: &Request) -> Result<Vec<String>, Failure> {
-        let text = self.main_text(request)?;
-        let mut session = self.beside();
-        let (parsed, errors) = session.parse(&request.file, text)?;
-        (self.prelude, self.trees) = (session.prelude, session.trees);
-        Ok(match errors.is_empty() {
-            true => elaborate::several_models(&parsed.program()),
-            false => Vec::new(),
-        })
+        let (files, errors) = self.trees_of(request)?;
+        Ok(if errors.is_empty() { elaborate::several_models(&files) } else { Vec::new() })
     }
 
     /// Whether a `train` block of the program's files has this setting. Files that do not parse are
     /// left out: their mistakes are reported by whoever compiles them.
     pub(crate) fn has_setting(&mut self, request: &Request, key: &str) -> Result<bool, Failure> {
-        let text = self.main_text(request)?;
-        let mut session = self.beside();
-        let (parsed, _) = session.parse(&request.file, text)?;
-        (self.prelude, self.trees) = (session.prelude, session.trees);
-        Ok(parsed.files.iter().flat_map(|file| &file.items).any(|item| match &item.kind {
+        let (files, _) = self.trees_of(request)?;
+        Ok(files.iter().flat_map(|file| &file.items).any(|item| match &item.kind {
             ast::ItemKind::Train(train) => train.keys.iter().any(|it| it.key.text == key),
             _ => false,
         }))
+    }
+
+    /// The trees of a program's files, which this session then need not parse.
+    fn trees_of(
+        &mut self,
+        request: &Request,
+    ) -> Result<(Vec<ast::File>, Vec<Diagnostic>), Failure> {
+        let text = self.main_text(request)?;
+        let mut session = self.beside();
+        session.add_prelude();
+        let (loading, errors) = session.load_all(&request.file, text)?;
+        self.trees = session.trees;
+        Ok((loading.files, errors))
     }
 
     /// Asks the data for their schema and elaborates. What is wrong with the data does not keep the
@@ -239,20 +243,37 @@ impl Session {
         main: &Path,
         text: String,
     ) -> Result<(ParsedProgram, Vec<Diagnostic>), Failure> {
-        let prelude_id = self.sources.add_builtin(elaborate::PRELUDE_NAME, elaborate::PRELUDE);
-        // Its place is always the first, so one tree serves all programs.
+        let prelude_id = self.add_prelude();
+        let (loading, found) = self.load_all(main, text)?;
         let prelude = match self.prelude.clone() {
             Some(prelude) => prelude,
+            None if self.reached_only => Arc::new(self.reached_prelude(prelude_id)?),
             None => Arc::new(self.parse_file(prelude_id)?.expect("the prelude parses")),
         };
-        self.prelude = Some(prelude.clone());
+        if !self.reached_only {
+            self.prelude = Some(prelude.clone());
+        }
+        Ok((ParsedProgram { files: loading.files, prelude, tokens: loading.tokens }, found))
+    }
+
+    /// The prelude's place is always the first, so one tree serves all programs.
+    fn add_prelude(&mut self) -> FileId {
+        self.sources.add_builtin(elaborate::PRELUDE_NAME, elaborate::PRELUDE)
+    }
+
+    /// Parses a program's file and all that it uses.
+    fn load_all(
+        &mut self,
+        main: &Path,
+        text: String,
+    ) -> Result<(Loading, Vec<Diagnostic>), Failure> {
         let bytes = text.len();
         let id = self.sources.add(main.to_string_lossy().into_owned(), text);
         let known = vec![(real(main), id)];
         let mut loading = Loading { files: Vec::new(), known, bytes, tokens: 0 };
         let mut found = Vec::new();
         self.load(id, main, &mut Vec::new(), &mut loading, &mut found)?;
-        Ok((ParsedProgram { files: loading.files, prelude, tokens: loading.tokens }, found))
+        Ok((loading, found))
     }
 
     /// The tree of a file, parsed unless its text was before.
@@ -336,7 +357,25 @@ impl Session {
         used_program(path).map_err(|error| error.to_string())
     }
 
+    /// The items of the prelude that the program's files reach.
+    fn reached_prelude(&mut self, id: FileId) -> Result<ast::File, Failure> {
+        let parsed = self.parse_by(id, |sources, id| {
+            let users = sources.iter().filter(|(_, file)| !file.builtin);
+            let texts = users.map(|(_, file)| &file.text[..]).chain([elaborate::DEFAULT_OPTIMIZER]);
+            syntax::parse_reached(sources, id, texts)
+        })?;
+        Ok(parsed.expect("the prelude parses"))
+    }
+
     fn parse_file(&mut self, id: FileId) -> Result<Result<ast::File, Vec<Diagnostic>>, Failure> {
+        self.parse_by(id, syntax::parse)
+    }
+
+    fn parse_by(
+        &mut self,
+        id: FileId,
+        parse: impl Fn(&Sources, FileId) -> Result<ast::File, Vec<Diagnostic>>,
+    ) -> Result<Result<ast::File, Vec<Diagnostic>>, Failure> {
         let sources = std::mem::take(&mut self.sources);
         let text = || sources.file(id).text.clone();
         // The prelude is parsed too; only the user's file is shown.
@@ -344,7 +383,7 @@ impl Session {
         let parsed = self.pass(
             name,
             text,
-            || Ok(syntax::parse(&sources, id)),
+            || Ok(parse(&sources, id)),
             |parsed| parsed.as_ref().map(syntax::dump).unwrap_or_default(),
         );
         self.sources = sources;

@@ -132,6 +132,8 @@ pub struct Session {
     pub(crate) overlays: Vec<(PathBuf, String)>,
     /// The prelude's tree, once it was parsed.
     pub(crate) prelude: Option<Arc<File>>,
+    /// Whether only those items of the prelude are parsed that the program's words reach.
+    pub(crate) reached_only: bool,
     /// The trees of files, by place and text.
     pub(crate) trees: Vec<ParsedFile>,
     /// Steps that parsing and evaluating have taken.

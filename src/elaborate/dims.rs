@@ -59,7 +59,7 @@ impl<'a> Elaborator<'a> {
             let ast::DimExpr::Rest(name) = dim else { continue };
             let wanted = self.declared_dims(dim)?;
             if wanted.len() != axes.len() {
-                let wanted = Shape(wanted);
+                let wanted = Shape::from(wanted);
                 return Ok(Some(format!("`..{}` is {wanted}, which is fixed before", name.text)));
             }
         }
@@ -112,7 +112,7 @@ impl<'a> Elaborator<'a> {
             ast::DimExpr::Expr(expr) => Ok(vec![self.dim(expr)?]),
             ast::DimExpr::Rest(name) => match self.frame().find(&name.text) {
                 Some(Binding::Value(list, ..)) if list.as_shape().is_some() => {
-                    Ok(list.as_shape().map(|shape| shape.0).unwrap_or_default())
+                    Ok(list.as_shape().map(|shape| shape.to_vec()).unwrap_or_default())
                 }
                 Some(Binding::Failed(_)) => Err(ErrorReported),
                 _ => Err(self.error_help(

@@ -9,7 +9,7 @@ use super::context::{Elaborator, Eval};
 use super::value::Value;
 use crate::base::codes;
 use crate::base::source::Span;
-use crate::graph::{Dim, NodeId, Range, Shape, Type};
+use crate::graph::{Dim, NodeId, Range, Type};
 use crate::syntax::ast::{Expr, Index};
 
 /// The place among `extent` that a number means, negative ones counted from the end; none outside.
@@ -90,7 +90,7 @@ impl<'a> Elaborator<'a> {
         let shape = self.ty(part).shape;
         let kept = shape.iter().zip(&removed).filter(|(_, removed)| !**removed);
         let dims: Vec<Dim> = kept.map(|(&dim, _)| dim).collect();
-        super::builtins::reshape_to(self, part, Shape(dims), span).map(Value::Tensor)
+        super::builtins::reshape_to(self, part, dims.into(), span).map(Value::Tensor)
     }
 
     fn extent_of(&mut self, ty: &Type, axis: usize, span: Span) -> Eval<usize> {

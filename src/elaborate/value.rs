@@ -153,7 +153,7 @@ impl Value {
     pub fn as_shape(&self) -> Option<Shape> {
         match self {
             Value::List(values) => {
-                values.iter().map(Value::as_dim).collect::<Option<Vec<_>>>().map(Shape)
+                values.iter().map(Value::as_dim).collect::<Option<Vec<_>>>().map(Shape::from)
             }
             _ => None,
         }

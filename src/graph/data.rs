@@ -11,7 +11,11 @@ use crate::graph::op::{CarryId, HyperId, InputId, NodeId, Op, ParamId, ScanId, S
 use crate::graph::origin::{Origin, OriginId, Origins};
 use crate::graph::types::Type;
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 use std::sync::Arc;
+
+/// The arguments of an operation, most often three at most.
+pub type NodeArgs = SmallVec<[NodeId; 4]>;
 
 /// One operation and the type of its value.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,7 +23,7 @@ pub struct Node {
     /// The operator.
     pub op: Op,
     /// From which values.
-    pub args: Vec<NodeId>,
+    pub args: NodeArgs,
     /// The value's type, as inference gives it.
     pub ty: Type,
     /// Where it came from; `None` only in graphs read from text.

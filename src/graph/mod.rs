@@ -45,7 +45,7 @@ pub mod window;
 pub use bound::BoundGraph;
 pub use builder::Builder;
 pub use data::{
-    Carry, DimOrigin, Graph, Hyper, Init, Input, Node, Output, Param, RUN_STEPS, Scan, State,
+    Carry, DimOrigin, Graph, Hyper, Init, Input, Node, NodeArgs, Output, Param, RUN_STEPS, Scan, State,
     Update, UpdateTarget,
 };
 pub use infer::{Mismatch, infer};

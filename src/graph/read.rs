@@ -261,7 +261,7 @@ fn typed(cursor: &mut Cursor, op: impl FnOnce(&Type) -> ReadResult<Op>) -> ReadR
     }
     cursor.expect(":")?;
     let ty = ty(cursor)?;
-    Ok(Node { op: op(&ty)?, args, ty, origin: None })
+    Ok(Node { op: op(&ty)?, args: args.into(), ty, origin: None })
 }
 
 /// The operator of a name, with its attributes, arguments and type.

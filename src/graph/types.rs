@@ -2,6 +2,7 @@
 
 use crate::base::tensor::DType;
 use std::fmt;
+use std::sync::Arc;
 
 /// One dimension: an integer, or a multiple of the batch `N`, which stays a symbol until the
 /// `bind` pass replaces it.
@@ -79,64 +80,89 @@ impl fmt::Display for Dim {
     }
 }
 
-/// A shape, outermost dimension first; empty for a scalar. Prints as `[N, 28, 28, 1]`.
+/// A shape, outermost dimension first; empty for a scalar. Prints as `[N, 28, 28, 1]`. A copy shares
+/// its dimensions: every pass copies the shapes of a whole graph.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Shape(pub Vec<Dim>);
+pub struct Shape(Option<Arc<[Dim]>>);
 
 impl Shape {
     /// A scalar's shape.
     pub fn scalar() -> Self {
-        Shape(Vec::new())
+        Shape(None)
     }
 
     /// A shape of known extents.
     pub fn known(extents: &[usize]) -> Self {
-        Shape(extents.iter().map(|&extent| Dim::Known(extent)).collect())
+        extents.iter().map(|&extent| Dim::Known(extent)).collect()
     }
 
     /// The number of dimensions.
     pub fn rank(&self) -> usize {
-        self.0.len()
+        self.len()
+    }
+
+    /// The same with another dimension at an axis.
+    pub fn with(&self, axis: usize, dim: Dim) -> Shape {
+        let mut dims = self.to_vec();
+        dims[axis] = dim;
+        dims.into()
+    }
+
+    /// The same with one dimension more, before that at `axis`.
+    pub fn inserted(&self, axis: usize, dim: Dim) -> Shape {
+        [&self[..axis], &[dim], &self[axis..]].concat().into()
     }
 
     /// The number of elements, unless it is quadratic in `N`.
     pub fn elements(&self) -> Option<Dim> {
-        self.0.iter().try_fold(Dim::Known(1), |product, &dim| product.mul(dim))
+        self.iter().try_fold(Dim::Known(1), |product, &dim| product.mul(dim))
     }
 
     /// The extents for a batch of `batch` samples.
     pub fn at(&self, batch: usize) -> Vec<usize> {
-        self.0.iter().map(|dim| dim.at(batch)).collect()
+        self.iter().map(|dim| dim.at(batch)).collect()
     }
 
     /// The extents, where all are known (after `bind`, they are).
     pub fn extents(&self) -> Option<Vec<usize>> {
-        self.0.iter().map(|dim| dim.known()).collect()
+        self.iter().map(|dim| dim.known()).collect()
     }
 
     /// Whether a dimension depends on the batch.
     pub fn has_batch(&self) -> bool {
-        self.0.iter().any(|dim| matches!(dim, Dim::Batch(_)))
+        self.iter().any(|dim| matches!(dim, Dim::Batch(_)))
     }
 }
 
 impl std::ops::Deref for Shape {
     type Target = [Dim];
     fn deref(&self) -> &[Dim] {
-        &self.0
+        self.0.as_deref().unwrap_or_default()
     }
 }
 
 impl From<Vec<Dim>> for Shape {
     fn from(dims: Vec<Dim>) -> Self {
-        Shape(dims)
+        Shape::from(&dims[..])
+    }
+}
+
+impl From<&[Dim]> for Shape {
+    fn from(dims: &[Dim]) -> Self {
+        Shape((!dims.is_empty()).then(|| dims.into()))
+    }
+}
+
+impl FromIterator<Dim> for Shape {
+    fn from_iter<I: IntoIterator<Item = Dim>>(dims: I) -> Self {
+        Shape::from(dims.into_iter().collect::<Vec<_>>())
     }
 }
 
 impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[")?;
-        for (axis, dim) in self.0.iter().enumerate() {
+        for (axis, dim) in self.iter().enumerate() {
             write!(f, "{}{dim}", if axis == 0 { "" } else { ", " })?;
         }
         f.write_str("]")

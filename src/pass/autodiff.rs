@@ -121,7 +121,7 @@ impl Walk<'_> {
         let Node { args, origin, .. } = self.emit.graph().nodes[node].clone();
         self.emit.builder.set_origin(origin);
         let wants: Vec<bool> = args.iter().map(|arg| self.wanted[arg.index()]).collect();
-        let of = Differentiated { node, value: node, args: args.clone() };
+        let of = Differentiated { node, value: node, args: args.to_vec() };
         let flows = derivative::gradients(self.emit, of, gradient, &wants, &self.finite);
         for ((arg, flow), wants) in args.into_iter().zip(flows).zip(wants) {
             if let (Some(flow), true) = (flow, wants) {

@@ -36,8 +36,8 @@ pub fn run(graph: &Graph, batch: usize) -> Graph {
 }
 
 fn bind_shape(shape: &mut Shape, batch: usize) {
-    for dim in &mut shape.0 {
-        *dim = Dim::Known(dim.at(batch));
+    if shape.has_batch() {
+        *shape = shape.iter().map(|dim| Dim::Known(dim.at(batch))).collect();
     }
 }
 

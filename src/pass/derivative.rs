@@ -236,14 +236,12 @@ impl Rule<'_> {
         if stride == 1 || len == 1 {
             return x;
         }
-        let mut split = shape.clone();
-        split.0.insert(axis + 1, Dim::Known(1));
+        let split = shape.inserted(axis + 1, Dim::Known(1));
         let x = self.emit.reshape(x, &split);
         let mut amounts = vec![(0, 0); split.rank()];
         amounts[axis + 1].1 = stride - 1;
         let x = self.emit.pad_zeros(x, &amounts);
-        let mut joined = shape;
-        joined.0[axis] = Dim::Known(len * stride);
+        let joined = shape.with(axis, Dim::Known(len * stride));
         let x = self.emit.reshape(x, &joined);
         let cut = Range { start: 0, len: Some((len - 1) * stride + 1), step: 1 };
         self.emit.slice_axis(x, axis, cut)
@@ -286,9 +284,8 @@ impl Rule<'_> {
         let perm: Vec<usize> = kept.chain(axes.iter().copied()).collect();
         let rows = shape.rank() - axes.len();
         let moved: Vec<Dim> = perm.iter().map(|&axis| shape[axis]).collect();
-        let row = Shape(moved[rows..].to_vec()).elements().expect("linear in the batch");
-        let mut flat = Shape(moved[..rows].to_vec());
-        flat.0.push(row);
+        let row = Shape::from(&moved[rows..]).elements().expect("linear in the batch");
+        let flat = Shape::from([&moved[..rows], &[row]].concat());
         let x = self.emit.transpose(self.args[0], &perm);
         let x = self.emit.reshape(x, &flat);
         let x = match function {
@@ -297,7 +294,7 @@ impl Rule<'_> {
         };
         let first = self.emit.op(Op::ArgMax(rows), &[x]);
         let chosen = self.at_index(first, &flat);
-        let chosen = self.emit.reshape(chosen, &Shape(moved));
+        let chosen = self.emit.reshape(chosen, &moved.into());
         self.emit.transpose(chosen, &inverse(&perm))
     }
 

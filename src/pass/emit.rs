@@ -144,8 +144,8 @@ impl Emit {
     /// Matrices below one another: `[t, m, n]` as `[t·m, n]`.
     pub fn rows(&mut self, x: NodeId) -> NodeId {
         let shape = self.shape(x);
-        let rows: Dim = Shape(shape[..2].to_vec()).elements().expect("steps and samples");
-        self.reshape(x, &Shape(vec![rows, shape[2]]))
+        let rows: Dim = Shape::from(&shape[..2]).elements().expect("steps and samples");
+        self.reshape(x, &vec![rows, shape[2]].into())
     }
 
     /// `x` with its axes permuted; `x` itself where they are not.
@@ -181,10 +181,7 @@ impl Emit {
     /// Undoes the removal of `axes` of `shape` by repeating: the shape of `x` is `shape` without
     /// them, the result's is `shape`.
     pub fn spread(&mut self, x: NodeId, axes: &[usize], shape: &Shape) -> NodeId {
-        let mut kept = shape.clone();
-        for &axis in axes {
-            kept.0[axis] = Dim::Known(1);
-        }
+        let kept = axes.iter().fold(shape.clone(), |kept, &axis| kept.with(axis, Dim::Known(1)));
         // Broadcasting aligns at the last axis, so leading axes need no place kept for them.
         let leading = axes.iter().enumerate().all(|(position, &axis)| position == axis);
         let x = if leading { x } else { self.reshape(x, &kept) };

@@ -14,7 +14,7 @@
 
 use crate::base::entity::Entity;
 use crate::graph::scan::Bodies;
-use crate::graph::{Dim, Graph, Node, NodeId, Op, OpKind, ScanId, Shape};
+use crate::graph::{Dim, Graph, Node, NodeId, Op, OpKind, ScanId};
 use crate::pass::Pass;
 use crate::pass::rebuild::Rebuild;
 use rustc_hash::FxHashMap;
@@ -113,7 +113,7 @@ impl Hoist<'_> {
         let op = Op::MatMul { transpose_a: false, transpose_b };
         let product = emit.op(op, &[flat, matrix]);
         let columns = emit.shape(product)[1];
-        emit.reshape(product, &Shape(vec![shape[0], shape[1], columns]))
+        emit.reshape(product, &vec![shape[0], shape[1], columns].into())
     }
 
     /// The values of a node in all steps, if it depends on nothing of a step but slices.
@@ -143,8 +143,8 @@ impl Hoist<'_> {
                         Some(_) => self.all_steps(scan, arg, left.checked_sub(1)?)?,
                         None => {
                             let arg = self.mapped(arg);
-                            let mut shape = self.rebuild.emit.shape(arg);
-                            shape.0.insert(0, Dim::Known(self.graph.scans[scan].steps));
+                            let steps = Dim::Known(self.graph.scans[scan].steps);
+                            let shape = self.rebuild.emit.shape(arg).inserted(0, steps);
                             self.rebuild.emit.broadcast(arg, &shape)
                         }
                     });

@@ -236,11 +236,7 @@ impl Planner<'_> {
 
     /// The part at the position along an axis.
     fn at(&self, node: &Node, axis: usize) -> Option<Rule> {
-        let part = || {
-            let mut shape = node.ty.shape.clone();
-            shape.0[axis] = Dim::Known(1);
-            shape
-        };
+        let part = || node.ty.shape.with(axis, Dim::Known(1));
         let on = |op: Op, at: usize| Some(Rule::Op(op, vec![(node.args[0], Form::At(at))]));
         match &node.op {
             Op::Input(input) => (*input == self.tokens && axis == 1).then_some(Rule::Tokens),
@@ -447,8 +443,7 @@ impl<'g> Maker<'g> {
         let (new, weights) =
             (self.made[&(args[0], Form::At(axis))], self.made[&(args[1], Form::Whole)]);
         let before = window.span(axis - 1) - 1;
-        let mut shape = self.emit.shape(new);
-        shape.0[axis] = Dim::Known(before);
+        let shape = self.emit.shape(new).with(axis, Dim::Known(before));
         let newest = KeptPart::Newest { value: args[0], axis, count: before };
         let (state, target) = self.state(shape, newest);
         let zeros = self.emit.like(state, 0.0);

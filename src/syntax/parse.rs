@@ -32,7 +32,15 @@ use crate::syntax::tree::TreeBuilder;
 pub fn parse(sources: &Sources, file: FileId) -> Result<ast::File, Vec<Diagnostic>> {
     let text = &sources.file(file).text;
     measure(file, text).map_err(|error| vec![*error])?;
-    let chunks = scan(file, text)?;
+    parse_chunks(file, text, scan(file, text)?)
+}
+
+/// Parses parts of a file, each of which holds whole items.
+pub(super) fn parse_chunks(
+    file: FileId,
+    text: &str,
+    chunks: Vec<Range<usize>>,
+) -> Result<ast::File, Vec<Diagnostic>> {
     // Parts of a file need nothing of each other.
     let parsed: Vec<_> =
         chunks.par_iter().map(|chunk| parse_chunk(file, text, chunk.clone())).collect();

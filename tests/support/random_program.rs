@@ -373,7 +373,7 @@ impl Generator {
         dims: impl Into<Vec<Dim>>,
         bound: f64,
     ) -> Line {
-        let ty = Type::new(DType::F32, Shape(dims.into()));
+        let ty = Type::new(DType::F32, Shape::from(dims.into()));
         let text = text.into();
         Line {
             text,

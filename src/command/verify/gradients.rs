@@ -24,7 +24,7 @@ use crate::base::tensor::{Data, Tensor};
 use crate::driver::memory;
 use crate::driver::session::Session;
 use crate::graph::interp::{self, Cost, widened};
-use crate::graph::{self, Env, Graph, Input, InterpError, NodeId, Op};
+use crate::graph::{self, Env, Graph, Input, InterpError, NodeArgs, NodeId, Op};
 
 const NAME: &str = "gradients";
 /// Widths that are tried, as parts of a tensor's root mean square.
@@ -376,7 +376,7 @@ fn stopped(forward: &Graph, values: &[Tensor], env: &mut Env) -> Graph {
         let ty = graph.nodes[id].ty.clone();
         let input = graph.inputs.push(Input { name, ty });
         let node = &mut graph.nodes[id];
-        (node.op, node.args) = (Op::Input(input), Vec::new());
+        (node.op, node.args) = (Op::Input(input), NodeArgs::new());
     }
     graph
 }

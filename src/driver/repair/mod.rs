@@ -50,6 +50,9 @@ impl Session {
         mut schemas: Schemas,
         fixes: &Budget,
     ) -> Result<Front, Failure> {
+        if let Some(front) = self.without_findings(&text, request, &mut schemas)? {
+            return Ok(front);
+        }
         let (parsed, mut checked) = self.parse_and_check(text, request, &mut schemas)?;
         if let Some(found) = habits::findings(self, request, &checked.errors, fixes) {
             return Err(self.program_failure(found));
@@ -64,6 +67,30 @@ impl Session {
             return checked.front().map_err(|found| self.program_failure(found));
         }
         Err(self.program_failure(found))
+    }
+
+    /// A program of which nothing is to be said, checked with no more of the prelude than it reaches.
+    /// Findings in any other may be about any item.
+    fn without_findings(
+        &mut self,
+        text: &str,
+        request: &Request,
+        schemas: &mut Schemas,
+    ) -> Result<Option<Front>, Failure> {
+        if self.prelude.is_some() || self.has_printed() {
+            return Ok(None);
+        }
+        let mut quick = self.beside();
+        (quick.reached_only, quick.wanted) = (true, self.wanted.clone());
+        let (_, checked) = quick.parse_and_check(text.to_owned(), request, schemas)?;
+        self.trees = std::mem::take(&mut quick.trees);
+        if !checked.errors.is_empty() || !checked.warnings.is_empty() {
+            return Ok(None);
+        }
+        self.timings.append(&mut quick.timings);
+        (quick.reached_only, quick.timings) = (false, std::mem::take(&mut self.timings));
+        *self = quick;
+        checked.front().map(Some).map_err(|found| self.program_failure(found))
     }
 }
 
@@ -176,5 +203,55 @@ fn fixes_among(
         let mistake = Mistake { before: &before, finding: &before[index], budget: &share };
         finding.fixes = again.fixes(&mistake, classes);
         budget.spend(share.spent());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::elaborate::Experiment;
+    use std::path::Path;
+
+    /// The model's and the optimiser's graphs of a program, with the whole prelude or what is reached.
+    fn graphs(file: &Path, reached_only: bool) -> Vec<String> {
+        let mut session = Session::default();
+        session.reached_only = reached_only;
+        let request = Request::new(file);
+        let text = session.main_text(&request).unwrap();
+        let mut schemas = Schemas::as_written();
+        let (parsed, checked) = session.parse_and_check(text, &request, &mut schemas).unwrap();
+        assert_eq!(parsed.prelude.items.len() < 60, reached_only, "{}", file.display());
+        let Some(Experiment { train, eval, training, .. }) = checked.experiment else {
+            return vec![format!("{:?}", checked.errors)];
+        };
+        let rule = training.map(|training| training.rule.graph.to_string());
+        [train.to_string(), eval.to_string()].into_iter().chain(rule).collect()
+    }
+
+    #[test]
+    fn programs_mean_the_same_with_what_they_reach_of_the_prelude() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let files = ["models", "examples"].map(|folder| root.join(folder).read_dir().unwrap());
+        let mut sound = 0;
+        for file in files.into_iter().flatten().map(|entry| entry.unwrap().path()) {
+            if file.extension().is_none_or(|ending| ending != "nn") {
+                continue;
+            }
+            let whole = graphs(&file, false);
+            assert_eq!(graphs(&file, true), whole, "{}", file.display());
+            sound += usize::from(whole.len() > 1);
+        }
+        assert!(sound > 30, "{sound} programs");
+    }
+
+    #[test]
+    fn what_is_found_is_said_by_the_whole_prelude() {
+        let mut session = Session::default();
+        let request = Request::new("t.nn");
+        let text = "model m(x: f32[N, 4]) -> f32[N, 2] { x |> desne(2) }".to_owned();
+        let found = session.front_of(text, &request, false).err().expect("a mistake");
+        let Failure::Program { diagnostics, .. } = found else { panic!("{found:?}") };
+        assert!(format!("{diagnostics:?}").contains("dense"), "{diagnostics:?}");
+        assert_eq!(session.prelude.expect("the whole one").items.len(), 96);
     }
 }

@@ -39,7 +39,7 @@ fn reshape(context: &mut Elaborator<'_>, args: &Args) -> Eval<Value> {
         let dim = rest(context, x, &dims, args)?;
         dims.insert(axis, dim);
     }
-    let built = context.builder.reshape(x, Shape(dims));
+    let built = context.builder.reshape(x, dims.into());
     context.built(args.span, &[x], built)
 }
 
@@ -49,7 +49,7 @@ fn rest(context: &mut Elaborator<'_>, x: NodeId, dims: &[Dim], args: &Args) -> E
     let given = dims.iter().try_fold(Dim::Known(1), |product, &dim| mul_dims(product, dim));
     let left = ty.shape.elements().zip(given).and_then(|(all, given)| all.div(given));
     left.ok_or_else(|| {
-        let shown = Shape(dims.to_vec());
+        let shown = Shape::from(dims);
         let message = format!("{ty} does not divide into {shown} and -1");
         context.error(codes::SHAPE, args.span(1), message)
     })
@@ -162,7 +162,7 @@ fn amount(entry: &Value) -> Option<(usize, usize)> {
 /// `iota(n)` is `i32[n]`: 0, 1, …; of a shape, it counts along `axis`.
 fn iota(context: &mut Elaborator<'_>, args: &Args) -> Eval<Value> {
     let value = args.value(0)?;
-    let shape = value.as_dim().map(|dim| Shape(vec![dim])).or_else(|| value.as_shape());
+    let shape = value.as_dim().map(|dim| Shape::from(vec![dim])).or_else(|| value.as_shape());
     let Some(shape) = shape else {
         return Err(context.bad_argument(args, 0, "an int or a list of dimensions"));
     };

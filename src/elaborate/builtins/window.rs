@@ -479,7 +479,7 @@ pub(super) fn lift(
     }
     let mut dims = context.ty(x).shape.to_vec();
     dims.insert(at, Dim::Known(1));
-    super::reshape_to(context, x, Shape(dims), span)
+    super::reshape_to(context, x, dims.into(), span)
 }
 
 /// The result over images, for sequences without the unit axis.
@@ -495,5 +495,5 @@ pub(super) fn lowered(
     };
     let mut dims = context.ty(node).shape.to_vec();
     dims.remove(1);
-    super::reshape_to(context, node, Shape(dims), args.span).map(Value::Tensor)
+    super::reshape_to(context, node, dims.into(), args.span).map(Value::Tensor)
 }

@@ -9,7 +9,7 @@ use crate::base::fix::Edit;
 use crate::base::source::{FileId, Span};
 use crate::elaborate::ProgramFiles;
 use crate::elaborate::items::{FnId, Items};
-use crate::syntax::ast::{FunctionKind, ItemKind, Train};
+use crate::syntax::ast::{File, FunctionKind, ItemKind, Train};
 
 /// A model, and how it is trained, if it is.
 pub(in crate::elaborate) struct Selected<'a> {
@@ -104,8 +104,8 @@ fn only_model(items: &Items<'_>, main: FileId) -> Result<FnId, Box<Diagnostic>> 
 
 /// The models of the main file, where it has several; with them those that a `train` block names and
 /// that do not exist, so that whoever looks at each reports it. Empty where one is meant anyway.
-pub fn several_models(program: &ProgramFiles<'_>) -> Vec<String> {
-    let Some(main) = program.files.first() else { return Vec::new() };
+pub fn several_models(files: &[File]) -> Vec<String> {
+    let Some(main) = files.first() else { return Vec::new() };
     let mut models: Vec<&str> = Vec::new();
     let mut trained: Vec<&str> = Vec::new();
     for item in &main.items {
@@ -121,7 +121,7 @@ pub fn several_models(program: &ProgramFiles<'_>) -> Vec<String> {
         return Vec::new();
     }
     let known = |name: &&str| {
-        program.files.iter().flat_map(|file| &file.items).any(|item| {
+        files.iter().flat_map(|file| &file.items).any(|item| {
             matches!(&item.kind, ItemKind::Function(function)
             if function.kind == FunctionKind::Model && function.name.text == **name)
         })

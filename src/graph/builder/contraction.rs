@@ -105,7 +105,7 @@ impl Builder {
     fn keep_axes(&mut self, x: NodeId, reduced: NodeId, axes: &[usize]) -> Built {
         let mut dims = self.ty(x).shape.to_vec();
         axes.iter().for_each(|&axis| dims[axis] = Dim::Known(1));
-        self.reshape(reduced, Shape(dims))
+        self.reshape(reduced, dims.into())
     }
 
     /// `a @ b` as NumPy means it: leading axes are a batch and broadcast; a vector is a row on
@@ -135,7 +135,7 @@ impl Builder {
         if row {
             dims.remove(dims.len() - 1 - usize::from(!column));
         }
-        self.reshape(product, Shape(dims))
+        self.reshape(product, dims.into())
     }
 
     /// Says that `k` disagrees before any reshape hides the shapes that the user wrote.
@@ -163,7 +163,7 @@ impl Builder {
         if left_lead == right_lead {
             return self.op(plain, &[a, b]);
         }
-        let rows = Shape(left[..left.rank() - 1].to_vec());
+        let rows = Shape::from(&left[..left.rank() - 1]);
         // A number of rows that is quadratic in N has no `Dim`: those stay batched.
         if let (2, Some(m)) = (right.rank(), rows.elements()) {
             let flat = self.reshape(a, vec![m, left_matrix[1]].into())?;

@@ -116,7 +116,7 @@ impl Builder {
         for back in 1..=tail {
             self.from(node, after.rank() - back, arg, before.rank() - back);
         }
-        let middle = Shape(old[..old.len() - tail].to_vec());
+        let middle = Shape::from(&old[..old.len() - tail]);
         let Some(elements) = middle.elements() else { return };
         for axis in head..after.rank() - tail {
             let text = if after[axis] == elements {

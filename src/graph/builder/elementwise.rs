@@ -152,7 +152,7 @@ impl Builder {
                 *fixed = Some((position, axis));
             }
         }
-        Ok(Shape(dims))
+        Ok(dims.into())
     }
 
     /// A broadcast whose new extents come from `others`, which decided `shape`.
@@ -179,7 +179,7 @@ impl Builder {
     pub fn one_hot(&mut self, index: NodeId, classes: usize) -> Built {
         let mut column = self.ty(index).shape.to_vec();
         column.push(Dim::Known(1));
-        let column = self.reshape(index, Shape(column))?;
+        let column = self.reshape(index, column.into())?;
         let counted = self.iota(Shape::known(&[classes]), 0)?;
         let equal = self.binary(Binary::Eq, column, counted)?;
         self.cast(equal, DType::F32)

@@ -29,7 +29,7 @@ use crate::base::step_output::StepOutput;
 use crate::base::tensor::DType;
 use crate::graph::data::{Carry, Scan};
 use crate::graph::data::{
-    Graph, Hyper, Input, Node, Output, Param, RUN_STEPS, State, Update, UpdateTarget,
+    Graph, Hyper, Input, Node, NodeArgs, Output, Param, RUN_STEPS, State, Update, UpdateTarget,
 };
 use crate::graph::element::round_to;
 use crate::graph::infer::{Mismatch, infer};
@@ -164,7 +164,7 @@ impl Builder {
             self.next_stream = self.next_stream.max(stream + 1);
         }
         let origin = self.origin;
-        let node = self.graph.nodes.push(Node { op, args: args.to_vec(), ty, origin });
+        let node = self.graph.nodes.push(Node { op, args: args.into(), ty, origin });
         if self.explains {
             self.record_dims(node);
         }
@@ -209,7 +209,7 @@ impl Builder {
     /// Adds a node that has no arguments, of a type that is known.
     fn leaf(&mut self, op: Op, ty: Type) -> NodeId {
         let origin = self.origin;
-        self.graph.nodes.push(Node { op, args: Vec::new(), ty, origin })
+        self.graph.nodes.push(Node { op, args: NodeArgs::new(), ty, origin })
     }
 }
 

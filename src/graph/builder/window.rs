@@ -31,7 +31,7 @@ impl Builder {
         // channels: the sum of ones.
         let [_, h, w, _] = self.ty(x).shape[..] else { unreachable!("sum_pool takes images") };
         let one = self.constant(1.0, DType::F32);
-        let image = Shape(vec![Dim::Known(1), h, w, Dim::Known(1)]);
+        let image = Shape::from(vec![Dim::Known(1), h, w, Dim::Known(1)]);
         let ones = self.broadcast_to(one, &image)?;
         let count = self.op(Op::SumPool(window), &[ones])?;
         self.binary(Binary::Div, sum, count)

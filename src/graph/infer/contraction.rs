@@ -91,7 +91,7 @@ pub(super) fn pick(x: &Type, index: &Type) -> Inferred {
         return Err(batch_indexed(x, x.shape.rank() - 1));
     }
     if rows != &index.shape[..] {
-        let rows = Shape(rows.to_vec());
+        let rows = Shape::from(rows);
         let mut mismatch = fail().note(format!("its shape must be {rows}"));
         for axis in 0..rows.rank().min(index.shape.rank()) {
             if rows[axis] != index.shape[axis] {
@@ -123,7 +123,7 @@ pub(super) fn scatter_add(shape: &Shape, axis: usize, index: &Type, values: &Typ
     if matches!(shape[axis], Dim::Batch(_)) {
         return Err(batch_indexed(&result, axis));
     }
-    let wanted = Shape(entries(shape, axis, &index.shape));
+    let wanted = Shape::from(entries(shape, axis, &index.shape));
     if wanted != values.shape {
         let message = format!("`scatter_add` of {values} by {index} into {shape}");
         return Err(Mismatch::new(message).note(format!("the values' shape must be {wanted}")));

@@ -43,9 +43,7 @@ pub(super) fn scan_slice(scan: &Scan, x: &Type) -> Inferred {
 /// A first axis is added: the steps.
 pub(super) fn scan_stack(scan: &Scan, x: &Type) -> Inferred {
     tensor(x, "scan_stack")?;
-    let mut shape = x.shape.clone();
-    shape.0.insert(0, Dim::Known(scan.steps));
-    Ok(Type::new(x.dtype, shape))
+    Ok(Type::new(x.dtype, x.shape.inserted(0, Dim::Known(scan.steps))))
 }
 
 /// As many elements before as after.

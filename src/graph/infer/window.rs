@@ -205,7 +205,7 @@ fn slid(window: &Window, x: &Type, channels: usize, name: &str) -> Result<Shape,
     }
     let [oh, ow] = window.output(extents).expect("tested above");
     let known = [oh, ow, channels].map(Dim::Known);
-    Ok(Shape([&x.shape[..1], &known[..]].concat()))
+    Ok([&x.shape[..1], &known[..]].concat().into())
 }
 
 /// A padded axis that is shorter than the window.

@@ -85,7 +85,7 @@ impl<'a> Exporter<'a> {
 
     /// The shape that the graph says a node has.
     pub fn shape(&self, node: NodeId) -> &'a [Dim] {
-        &self.graph.nodes[node].ty.shape.0
+        &self.graph.nodes[node].ty.shape
     }
 
     /// Why a node cannot be exported.

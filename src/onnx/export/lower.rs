@@ -23,7 +23,7 @@ impl Exporter<'_> {
             let wanted = &self.graph.inputs[input].name;
             let known = self.onnx.inputs.iter().any(|known| known.name == *wanted);
             let name = if known { wanted.clone() } else { self.name(wanted) };
-            let shape = node.ty.shape.0.clone();
+            let shape = node.ty.shape.to_vec();
             let mut value = LaidOut::plain(ValuePlace::Named(name.clone()), shape);
             if first && value.shape.len() == 4 {
                 value.axes = CHANNELS_FIRST.to_vec();
@@ -70,7 +70,7 @@ impl Exporter<'_> {
         let node = self.node(id);
         if !matches!(node.op, Op::Broadcast(_)) && self.constants.contains_key(&id) {
             let place = ValuePlace::Stored(KnownTensor::Constant(id), Vec::new());
-            return Ok(LaidOut::plain(place, node.ty.shape.0.clone()));
+            return Ok(LaidOut::plain(place, node.ty.shape.to_vec()));
         }
         let args = &node.args;
         Ok(match &node.op {
@@ -86,7 +86,7 @@ impl Exporter<'_> {
             }
             Op::Cast(dtype) => self.cast(id, *dtype),
             Op::Broadcast(_) | Op::StopGradient => self.value(args[0]),
-            Op::Reshape(shape) => self.reshape(args[0], &shape.0),
+            Op::Reshape(shape) => self.reshape(args[0], shape),
             Op::Transpose(order) => {
                 let value = self.value(args[0]);
                 let value = self.full_rank(&value, args[0]);
@@ -152,10 +152,10 @@ impl Exporter<'_> {
     /// Random numbers, as many as the batch needs. They are others than nnc's, which a file for a fixed
     /// batch holds.
     fn uniform(&mut self, shape: &Shape) -> LaidOut {
-        let (zero, dims) = (self.scalar(0.0, DType::F32), self.shape_value(&shape.0));
+        let (zero, dims) = (self.scalar(0.0, DType::F32), self.shape_value(shape));
         let zeros = self.emit("Expand", &[zero, dims], Vec::new());
         let place = ValuePlace::Named(self.emit("RandomUniformLike", &[zeros], Vec::new()));
-        LaidOut::plain(place, shape.0.clone())
+        LaidOut::plain(place, shape.to_vec())
     }
 
     /// The value with as many axes as the graph says.

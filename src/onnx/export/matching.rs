@@ -31,7 +31,7 @@ impl<'a> Matcher<'a> {
     }
 
     pub fn shape(&self, id: NodeId) -> &'a [Dim] {
-        &self.graph.nodes[id].ty.shape.0
+        &self.graph.nodes[id].ty.shape
     }
 
     /// The value behind repetitions and axes of one element.

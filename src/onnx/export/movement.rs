@@ -82,7 +82,7 @@ impl Exporter<'_> {
         let names: Vec<String> = values.iter().map(|value| self.named(value)).collect();
         let at = values[0].places()[axis] as i64;
         let place = ValuePlace::Named(self.emit("Concat", &names, vec![int("axis", at)]));
-        LaidOut { place, shape: node.ty.shape.0.clone(), ..values[0].clone() }
+        LaidOut { place, shape: node.ty.shape.to_vec(), ..values[0].clone() }
     }
 
     pub fn pad(&mut self, arg: NodeId, amounts: &[(usize, usize)], with: f64) -> LaidOut {

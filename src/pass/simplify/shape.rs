@@ -218,7 +218,7 @@ pub fn joined(site: &mut Site) -> Option<NodeId> {
     while let Some(next) = open.pop() {
         let Node { op, args, .. } = site.of(next);
         match op {
-            Op::Binary(Binary::Add) if site.only_use(next) => open.extend(args),
+            Op::Binary(Binary::Add) if site.only_use(next) => open.extend(args.iter().copied()),
             Op::Pad { amounts, value } if *value == 0.0 => {
                 let mut padded = (0..amounts.len()).filter(|&axis| amounts[axis] != (0, 0));
                 let axis = padded.next()?;

@@ -13,7 +13,7 @@
 
 use super::Site;
 use crate::base::tensor::DType;
-use crate::graph::{Binary, Dim, Node, NodeId, Op, Reduce, Shape, Unary};
+use crate::graph::{Binary, Dim, Node, NodeId, Op, Reduce, Unary};
 
 /// `Σ c·x → c·Σ x`, `Σ x/c → Σ x / c`, `Σ −x → −Σ x`, for a `c` that is the same along the axes.
 pub fn factor(site: &mut Site) -> Option<NodeId> {
@@ -78,7 +78,7 @@ fn without(site: &mut Site, node: NodeId, axes: &[usize]) -> NodeId {
     let added = ty.shape.rank() - inner.rank();
     let kept = (added..ty.shape.rank()).filter(|axis| !axes.contains(axis));
     let dims: Vec<Dim> = kept.map(|axis| inner[axis - added]).collect();
-    let c = site.emit.reshape(args[0], &Shape(dims));
+    let c = site.emit.reshape(args[0], &dims.into());
     let shape = site.shape().clone();
     site.emit.broadcast(c, &shape)
 }

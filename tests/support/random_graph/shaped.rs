@@ -90,7 +90,7 @@ impl Generator {
             *dim = Dim::Known(last);
         }
         dims.insert(0, lead);
-        let wider = Shape(dims);
+        let wider = Shape::from(dims);
         if !self.fits_in_memory(&wider) {
             return Ok(None);
         }
@@ -155,7 +155,7 @@ impl Generator {
             .map(|i| if i == axis { self.range(shape[i]) } else { Range::ALL })
             .collect();
         let part = self.build.slice(b.node, ranges)?;
-        if !self.fits_in_memory(&Shape([&shape[..], &[Dim::Known(3)]].concat())) {
+        if !self.fits_in_memory(&[&shape[..], &[Dim::Known(3)]].concat().into()) {
             return Ok(None);
         }
         let node = self.build.concat(&[part, a.node, part], axis)?;
@@ -165,7 +165,7 @@ impl Generator {
     pub(super) fn pad(&mut self) -> Made {
         let Some(x) = self.float_of_rank(1) else { return Ok(None) };
         let shape = self.build.ty(x.node).shape.clone();
-        if shape.rank() > 3 || !self.fits_in_memory(&Shape([&shape[..], &[Dim::Known(8)]].concat()))
+        if shape.rank() > 3 || !self.fits_in_memory(&[&shape[..], &[Dim::Known(8)]].concat().into())
         {
             return Ok(None);
         }
@@ -277,7 +277,7 @@ impl Generator {
         let shape = self.build.ty(x.node).shape.clone();
         let (&last, rows) = shape.split_last().expect("a last axis");
         let extent = last.at(1);
-        let rows = Shape(rows.to_vec());
+        let rows = Shape::from(rows);
         if self.below(2) == 0 {
             let index = self.index(rows, extent);
             let node = self.build.pick(x.node, index)?;
@@ -286,7 +286,7 @@ impl Generator {
         let axes: Vec<usize> = (0..shape.rank()).filter(|&a| shape[a].known().is_some()).collect();
         let axis = self.pick(&axes);
         let count = Dim::Known(self.pick(&[1, 3, 5]));
-        let index = self.index(Shape(vec![count]), shape[axis].at(1));
+        let index = self.index(vec![count].into(), shape[axis].at(1));
         let node = self.build.gather(x.node, index, axis)?;
         if self.below(2) == 0 {
             return Ok(Some(Value { node, ..x }));

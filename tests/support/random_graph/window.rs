@@ -96,16 +96,16 @@ impl Generator {
             let axis = 1 + self.below(dims.len());
             dims.insert(axis, Dim::Known(1));
         }
-        let node = self.build.reshape(x.node, Shape(dims.clone())).expect("unit axes");
+        let node = self.build.reshape(x.node, Shape::from(dims.clone())).expect("unit axes");
         for dim in &mut dims[1..] {
             if *dim == Dim::Known(1) {
                 *dim = Dim::Known(self.pick(&[1, 2, 5]));
             }
         }
-        if !self.fits_in_memory(&Shape(dims.clone())) {
+        if !self.fits_in_memory(&Shape::from(dims.clone())) {
             return None;
         }
-        let node = self.build.broadcast_to(node, &Shape(dims)).expect("repeated unit axes");
+        let node = self.build.broadcast_to(node, &dims.into()).expect("repeated unit axes");
         Some(Value { node, ..x })
     }
 

@@ -64,8 +64,8 @@ impl Plans {
         match &self.of[id.index()] {
             NodePlan::Call(call) => vec![call.arg],
             NodePlan::Relu(x) | NodePlan::Gelu(x) | NodePlan::Softmax(x, _) => vec![*x],
-            NodePlan::Kept(reduced) => graph.nodes[*reduced].args.clone(),
-            NodePlan::Operator => graph.nodes[id].args.clone(),
+            NodePlan::Kept(reduced) => graph.nodes[*reduced].args.to_vec(),
+            NodePlan::Operator => graph.nodes[id].args.to_vec(),
         }
     }
 }
@@ -169,8 +169,8 @@ impl ModuleMatcher<'_> {
         let Op::Reshape(shape) = self.op(id) else { return None };
         let reduced = self.arg(id);
         let (Op::Reduce(_, axes) | Op::Variance(axes)) = self.op(reduced) else { return None };
-        let mut before = self.graph.ty(self.arg(reduced)).shape.0.clone();
+        let mut before = self.graph.ty(self.arg(reduced)).shape.to_vec();
         axes.iter().for_each(|&axis| before[axis] = Dim::Known(1));
-        (before == shape.0).then_some(NodePlan::Kept(reduced))
+        (before[..] == shape[..]).then_some(NodePlan::Kept(reduced))
     }
 }
