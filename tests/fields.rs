@@ -357,3 +357,35 @@ fn the_area_under_the_curve_is_of_the_whole_split_for_any_threads() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("auc: all samples have the same answer"), "{said}");
 }
+
+/// Bytes of an image become value / 255; those that are compared with what the model gives are numbers,
+/// whatever their type.
+#[test]
+fn yes_and_no_in_bytes_stay_0_and_1() {
+    let masks = discs("", 24);
+    let program = std::fs::read_to_string(masks.0.path().join("p.nn")).unwrap();
+    let program = program
+        .replace("-> f32[N, 24, 24, 2] { image |> conv(2, 3, pad: 1) }", {
+            "-> f32[N, 24, 24] { image |> conv(1, 3, pad: 1) |> reshape([N, 24, 24]) }"
+        })
+        .replace("= cross_entropy\n    metrics = [iou]", "= binary_cross_entropy");
+    masks.write("p.nn", program.as_bytes());
+    let arrays = Folder::new(&[(
+        "p.nn",
+        b"data d = arrays(\"a.safetensors\", target: tags)\n\
+          model net(image: f32[N, 2, 2]) -> f32[N, 3] { image |> flatten |> dense(3) }\n\
+          train net on d { loss = binary_cross_entropy }\n",
+    )]);
+    let image: Vec<u8> = (0..16).collect();
+    let tags = [0u8, 1, 1, 0, 0, 0, 1, 0, 1, 1, 1, 1];
+    let view = |shape: &[usize], bytes| {
+        safetensors::tensor::TensorView::new(safetensors::Dtype::U8, shape.to_vec(), bytes).unwrap()
+    };
+    let tensors = [("image", view(&[4, 2, 2], &image)), ("tags", view(&[4, 3], &tags))];
+    arrays.write("a.safetensors", &safetensors::serialize(tensors, None).unwrap());
+    for folder in [masks, arrays] {
+        let graph = folder.good(&["emit-ir", "p.nn", "--stage", "graph"]);
+        assert_eq!(graph.matches("0.003921569").count(), 1, "of the image alone: {graph}");
+        folder.good(&["run", "p.nn", "--epochs", "1", "--no-out", "--quiet"]);
+    }
+}

@@ -15,6 +15,8 @@ pub enum SplitStatistic {
     /// The area under the receiver operating characteristic. A row has a score for each of `K` labels,
     /// then for each whether it is so (more than 0.5).
     RocAuc,
+    /// The share of the variance of the second half of the rows that the first half explains.
+    RSquared,
 }
 
 /// The value of a statistic.
@@ -28,7 +30,8 @@ pub struct StatisticValue {
 
 impl SplitStatistic {
     /// All statistics, with their names in the language.
-    pub const ALL: [(&'static str, SplitStatistic); 1] = [("roc_auc", SplitStatistic::RocAuc)];
+    pub const ALL: [(&'static str, SplitStatistic); 2] =
+        [("roc_auc", SplitStatistic::RocAuc), ("r_squared", SplitStatistic::RSquared)];
 
     /// The statistic of a name.
     pub fn of_name(name: &str) -> Option<SplitStatistic> {
@@ -38,10 +41,11 @@ impl SplitStatistic {
     /// Whether rows may have so many numbers; else which they may have.
     pub fn takes(self, width: usize) -> Result<(), &'static str> {
         match self {
-            SplitStatistic::RocAuc if width > 0 && width.is_multiple_of(2) => Ok(()),
+            _ if width > 0 && width.is_multiple_of(2) => Ok(()),
             SplitStatistic::RocAuc => {
                 Err("`f32[N, 2 * K]`: a score for each label, then the labels")
             }
+            SplitStatistic::RSquared => Err("`f32[N, 2 * K]`: outputs, then their targets"),
         }
     }
 
@@ -49,6 +53,9 @@ impl SplitStatistic {
     pub fn value(self, rows: &[f32], width: usize) -> StatisticValue {
         match self {
             SplitStatistic::RocAuc => roc_auc(rows, width / 2),
+            SplitStatistic::RSquared => {
+                StatisticValue { value: r_squared(rows, width / 2), left_out: String::new() }
+            }
         }
     }
 
@@ -56,7 +63,13 @@ impl SplitStatistic {
     pub fn bytes(self, samples: usize, width: usize) -> usize {
         // A vector that grows has up to twice the room; one label at a time is sorted.
         let rows = samples.saturating_mul(width).saturating_mul(2 * size_of::<f32>());
-        rows.saturating_add(samples.saturating_mul(size_of::<(f32, bool)>()))
+        let sorted = match self {
+            SplitStatistic::RocAuc => samples.saturating_mul(size_of::<(f32, bool)>()),
+            SplitStatistic::RSquared => {
+                samples.saturating_mul(width).saturating_mul(size_of::<f64>())
+            }
+        };
+        rows.saturating_add(sorted)
     }
 }
 
@@ -111,9 +124,52 @@ fn area(rows: &[f32], labels: usize, label: usize) -> Option<f64> {
     Some(halves as f64 / (2 * yes * no) as f64)
 }
 
+/// `1 - Σ (t - o)² / Σ (t - mean t)²` over all numbers of all rows (scikit-learn's `r2_score` of one
+/// output). In `f64`, the mean first: the squares of years or coordinates leave nothing of their
+/// variance in `f32`.
+fn r_squared(rows: &[f32], width: usize) -> f64 {
+    let halves = || rows.chunks_exact(2 * width).map(|row| row.split_at(width));
+    let targets: Vec<f64> = halves().flat_map(|(_, t)| t).copied().map(f64::from).collect();
+    let count = targets.len() as f64;
+    let squares = halves()
+        .flat_map(|(o, t)| o.iter().zip(t))
+        .map(|(&o, &t)| (f64::from(t) - f64::from(o)).powi(2));
+    let error = sum(squares.collect()) / count;
+    let mean = sum(targets.clone()) / count;
+    let variance = sum(targets.into_iter().map(|t| (t - mean).powi(2)).collect()) / count;
+    1.0 - error / variance.max(LEAST_VARIANCE)
+}
+
+/// Of targets that are all the same: what is no better than them is far below 0, not infinite.
+const LEAST_VARIANCE: f64 = 1e-12;
+
+/// The sum of numbers, whatever their order was.
+fn sum(mut numbers: Vec<f64>) -> f64 {
+    numbers.sort_unstable_by(f64::total_cmp);
+    numbers.iter().sum()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The values of `r2_score(targets, outputs)` of scikit-learn's documentation, near 0 and far off.
+    #[test]
+    fn explained_variance_does_not_depend_on_where_the_targets_are() {
+        let r2 = |offset: f32, pairs: &[[f32; 2]]| {
+            let rows: Vec<f32> = pairs.iter().flatten().map(|it| it + offset).collect();
+            SplitStatistic::RSquared.value(&rows, 2).value
+        };
+        let pairs = [[2.5, 3.0], [0.0, -0.5], [2.0, 2.0], [8.0, 7.0]];
+        for offset in [0.0, 2000.0, 1e6, -1e6] {
+            assert!((r2(offset, &pairs) - 0.948_608_137).abs() < 1e-8, "{offset}");
+        }
+        let mut back = pairs;
+        back.reverse();
+        assert_eq!(r2(0.1, &pairs).to_bits(), r2(0.1, &back).to_bits());
+        assert_eq!(r2(0.0, &[[1.0, 1.0], [1.0, 1.0]]), 1.0);
+        assert!(r2(0.0, &[[f32::NAN, 1.0], [1.0, 2.0]]).is_nan());
+    }
 
     fn auc(scores: &[f32], answers: &[u8]) -> f64 {
         let rows: Vec<f32> =

@@ -124,7 +124,8 @@ impl Samples {
                 }
                 // As it was before it was laid beside others.
                 Column::Row { rows, first, step } => {
-                    let values = rows.chunks_exact(*step).map(|row| &row[*first..][..field.bytes()]);
+                    let values =
+                        rows.chunks_exact(*step).map(|row| &row[*first..][..field.bytes()]);
                     hasher.update(&values.collect::<Vec<_>>().concat())
                 }
                 Column::Stored(records) => hasher.update(&records.fingerprint()),
@@ -259,7 +260,10 @@ impl Split {
         let place =
             fields.iter().position(|field| field.is_target && field.as_class().is_some())?;
         let field = &fields[place];
-        if matches!(self.samples.columns[place], Column::Stored(_)) || field.dtype != DType::I32 || !field.shape.is_empty() {
+        if matches!(self.samples.columns[place], Column::Stored(_))
+            || field.dtype != DType::I32
+            || !field.shape.is_empty()
+        {
             return None;
         }
         let all: Vec<u32> = (0..self.count() as u32).collect();
@@ -285,8 +289,11 @@ impl Split {
         field: usize,
         out: &mut [u8],
     ) -> Result<(), DataError> {
+        if indices.is_empty() {
+            return Ok(());
+        }
         let size = self.samples.fields[field].bytes();
-        let part = out.len() / indices.len().max(1);
+        let part = out.len() / indices.len();
         assert!(part <= size && out.len() == indices.len() * part, "room for a batch");
         let samples = indices.iter().map(|&index| self.original(index));
         match &self.samples.columns[field] {

@@ -25,7 +25,7 @@ use super::source::SampleSource;
 use super::spill::Spill;
 use super::table;
 use super::windows::{empty_splits, parts, windows};
-use crate::base::schema::Field;
+use crate::base::schema::{Field, Schema};
 use crate::base::tensor::DType;
 
 /// The source `series`.
@@ -100,6 +100,12 @@ fn past_and_future(args: &Arguments<'_>) -> Result<[Vec<String>; 2], DataError> 
     }
 }
 
+/// The field of a row, of one that has been fitted and whose windows have more of them.
+fn field_of_row(field: &Field) -> Field {
+    let columns = field.recipe.as_ref().map_or(1, |recipe| recipe.columns.len());
+    Field { shape: vec![columns], ..field.clone() }
+}
+
 fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
     let window = args.count("window", 0, 1)?;
     if window == 0 {
@@ -121,10 +127,11 @@ fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
         );
         return Err(DataError::new(message).path(&path).argument("window"));
     }
-    let fitted = args.fitted.map(|schema| &schema.fields[..]);
+    let of_rows = |schema: &Schema| schema.fields.iter().map(field_of_row).collect::<Vec<_>>();
+    let fitted = args.fitted.map(of_rows);
     let mut oddities = empty_splits(fractions, &splits);
-    let built =
-        built_fields(&plans, &table, (&rows, train), fitted, &Spill::never(), &mut oddities);
+    let (kept, never) = ((&rows[..], train), Spill::never());
+    let built = built_fields(&plans, &table, kept, fitted.as_deref(), &never, &mut oddities);
     let built = built.map_err(|error| error.or_path(&path))?;
     let samples = rows.len().saturating_sub(window + horizon) / stride + 1;
     let mut fields = Vec::new();
@@ -195,5 +202,10 @@ mod tests {
         let future = bytes.as_chunks::<4>().0.iter().map(|it| f32::from_le_bytes(*it));
         let future: Vec<f64> = future.map(|it| (f64::from(it) * std + mean).round()).collect();
         assert_eq!(future, [180.0, 190.0]);
+        // What a run has fitted makes the same samples for whoever evaluates it or goes on with it.
+        let again = SourceRequest { fitted: Some(Arc::new(data.schema.clone())), ..request };
+        let again = crate::data::open(&again, &places, &|_, _| true).unwrap();
+        assert_eq!(again.schema, data.schema);
+        assert_eq!(again.fingerprint(), data.fingerprint());
     }
 }

@@ -55,7 +55,7 @@ fn item_name(chunk: &str) -> Option<&str> {
     words(rest).next()
 }
 
-/// What may be a name.
+/// Runs of letters, digits and `_`.
 fn words(text: &str) -> impl Iterator<Item = &str> {
     let is_between = |letter: char| !(letter.is_alphanumeric() || letter == '_');
     text.split(is_between).filter(|word| !word.is_empty())

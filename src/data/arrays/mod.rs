@@ -353,7 +353,7 @@ fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
             return Err(at_field(DataError::new(message)));
         };
         same_count(&mut samples, &array.name, count).map_err(|it| at_field(it.path(&path)))?;
-        let of = Field { is_target: field.is_target, ..array_field(&field.name, &array, shape) };
+        let of = array_field(&field, &array, shape);
         let bytes = array.converted().map_err(|it| at_field(DataError::new(it).path(&path)))?;
         columns.push((of, Column::Memory(bytes)));
     }
@@ -363,14 +363,14 @@ fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
     dataset(args, Samples::new(count, columns).from(SampleOrigins::Within(path)))
 }
 
-/// A field of an array: whole numbers that are a target are classes.
-fn array_field(name: &str, array: &NamedArray, shape: &[usize]) -> Field {
-    let dtype = array.element.dtype();
-    let field = match dtype {
-        DType::U8 if !shape.is_empty() => Field::image(name, shape),
-        _ => Field::number(name, dtype, shape),
-    };
-    if array.element.is_float() || !shape.is_empty() && dtype == DType::U8 {
+/// A field of an array: bytes that are read are an image, whole numbers that are a target are classes.
+fn array_field(wanted: &ArrayField, array: &NamedArray, shape: &[usize]) -> Field {
+    let (name, dtype, is_target) = (&wanted.name, array.element.dtype(), wanted.is_target);
+    if dtype == DType::U8 && !shape.is_empty() && !is_target {
+        return Field::image(name, shape);
+    }
+    let field = Field { is_target, ..Field::number(name, dtype, shape) };
+    if array.element.is_float() {
         return field;
     }
     let size = array.element.size();

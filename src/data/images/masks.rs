@@ -13,6 +13,7 @@ use std::sync::Arc;
 use fast_image_resize::Resizer;
 use rayon::prelude::*;
 
+use super::class_pixels::class_pixels;
 use super::decode::{Header, Pixels};
 use super::{ImageFiles, Options, images_below, read_image};
 use crate::base::schema::{ClassField, Field, FieldKind, Schema};
@@ -153,7 +154,7 @@ fn mask_of(file: &Path, folder: &Path, masks: &Path) -> Result<PathBuf, DataErro
 
 /// The classes of a mask's pixels at another size.
 fn classes(picture: &[u8], mask: &[u8], sides: [usize; 2], out: &mut [u8]) -> Result<(), String> {
-    let pixels = Header::read(mask)?.decode(1)?;
+    let pixels = class_pixels(mask)?;
     let (of_height, of_width) = Header::read(picture)?.sides();
     let Pixels { height: own_height, width: own_width, .. } = pixels;
     if (own_height, own_width) != (of_height, of_width) {

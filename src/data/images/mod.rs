@@ -11,6 +11,7 @@
 //! as a whole is an error.
 
 mod cache;
+mod class_pixels;
 mod decode;
 mod find;
 mod fit;

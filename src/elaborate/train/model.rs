@@ -348,7 +348,7 @@ impl<'a> Elaborator<'a> {
         image: Option<&ImageField>,
     ) -> Eval<NodeId> {
         let found = self.ty(node);
-        let is_image = found.dtype == DType::U8 && found.shape.rank() > 1;
+        let is_image = image.is_some() && found.dtype == DType::U8;
         let conversions: &[Conversion] = image.map_or(&[], |image| &image.conversions);
         if is_image && !conversions.is_empty() && dtype != DType::F32 {
             let name = &param.name.text;
