@@ -45,8 +45,8 @@ pub mod window;
 pub use bound::BoundGraph;
 pub use builder::Builder;
 pub use data::{
-    Carry, DimOrigin, Graph, Hyper, Init, Input, Node, NodeArgs, Output, Param, RUN_STEPS, Scan, State,
-    Update, UpdateTarget,
+    Carry, DimOrigin, Graph, Hyper, Init, Input, Node, NodeArgs, Output, Param, RUN_STEPS, Scan,
+    State, Update, UpdateTarget,
 };
 pub use infer::{Mismatch, infer};
 pub use init::initial_value;

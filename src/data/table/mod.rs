@@ -15,6 +15,7 @@ mod infer;
 mod number;
 pub mod predict;
 mod reader;
+mod survey;
 #[cfg(test)]
 mod tests;
 

@@ -216,8 +216,7 @@ impl BlockParser<'_> {
                 parsed.next = Some(line + within.count() as u64 + 1);
             }
             if cells.len() != self.cells {
-                let is_open = block.open_row(delimiter) == Some(line);
-                return Err(ragged(line, cells.len(), self.cells, is_open));
+                return Err(ragged(line, cells.len(), self.cells));
             }
             self.row(line, cells, &mut parsed).map(|()| true)
         });
@@ -260,13 +259,10 @@ impl BlockParser<'_> {
     }
 }
 
-fn ragged(line: u64, found: usize, wanted: usize, is_open: bool) -> DataError {
+fn ragged(line: u64, found: usize, wanted: usize) -> DataError {
     let cells = |count: usize| if count == 1 { "1 cell".into() } else { format!("{count} cells") };
     let message = format!("line {line} has {}, the first row has {}", cells(found), cells(wanted));
-    DataError::new(message).help(match is_open {
-        true => "a quote opens in this row that nothing closes",
-        false => "a cell with the separator or a line break in it stands in quotes",
-    })
+    DataError::new(message).help("a cell with the separator or a line break in it stands in quotes")
 }
 
 /// The place of a column by its name.

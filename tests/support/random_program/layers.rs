@@ -313,7 +313,8 @@ impl Generator {
         let known = self.shared.clone();
         for (name, from, to) in known {
             if let Some(x) = self.value(|own, value| *own.ty(value) == from) {
-                let line = self.line("shared", format!("$0 |> {name}"), &[x], to.shape.to_vec(), LARGE);
+                let line =
+                    self.line("shared", format!("$0 |> {name}"), &[x], to.shape.to_vec(), LARGE);
                 return Some(line.feature("again"));
             }
         }
