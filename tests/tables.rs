@@ -5,6 +5,8 @@
 mod damaged;
 #[path = "support/folder.rs"]
 mod folder;
+#[path = "tables/kinds.rs"]
+mod kinds;
 #[path = "tables/pages.rs"]
 mod pages;
 
@@ -492,9 +494,4 @@ fn what_cannot_be_learnt_is_told_before_anything_runs() {
     let said = folder.nnc(&["check", "p.nn"]);
     let said = String::from_utf8_lossy(&said.stderr).into_owned();
     assert!(said.contains("`test: 0.1` has not one window"), "{said}");
-
-    let folds = program("", PLAIN).replace("epochs  = 3", "epochs  = 3\n    folds   = 5");
-    let folder = Folder::new(&[("t.csv", line(3).as_bytes()), ("p.nn", folds.as_bytes())]);
-    let said = folder.bad(&["run", "p.nn", "--out", "r"]);
-    assert!(said.contains("3 samples cannot be cut into 5 folds"), "{said}");
 }

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use super::blocks::TableBlock;
 use super::cells::TableFormat;
 use super::number::cut;
-use super::reader::{at_file, open, place_of};
+use super::reader::{ColumnPlaces, at_file, open, place_of};
 use super::survey::{ColumnSurvey, MOST_CATEGORIES};
 use crate::data::error::DataError;
 use crate::data::fields::{FieldPlan, MeaningPlan, MissingPlan, TransformPlan};
@@ -74,7 +74,8 @@ fn usable(names: &[String]) -> Result<(), DataError> {
         let error = DataError::new(format!("column {} has no name", place + 1));
         return Err(error.help("give it one in the file, or write the fields in braces"));
     }
-    names.iter().try_for_each(|name| place_of(name, names).map(|_| ()))
+    let places = ColumnPlaces::new(names);
+    names.iter().try_for_each(|name| places.of(name).map(|_| ()))
 }
 
 fn fields(

@@ -26,7 +26,7 @@ pub fn finite(cell: &[u8]) -> Option<f32> {
     value.is_finite().then_some(value)
 }
 
-/// What a cell that is no finite number may have been meant as.
+/// The probable meaning of a cell that is no finite number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OddCell {
     /// No value: `NA`, `?`.
@@ -37,7 +37,7 @@ pub enum OddCell {
     Text,
 }
 
-/// What such a cell may have been meant as.
+/// The probable meaning of such a cell.
 pub fn meant(cell: &[u8]) -> OddCell {
     let text = String::from_utf8_lossy(cell);
     if is_absent(&text) {

@@ -132,7 +132,8 @@ impl<'a> TableReader<'a> {
 
     fn file(&mut self, path: &Path) -> Result<(), DataError> {
         let mut blocks = open(path, self.format)?;
-        let places = self.columns.iter().map(|column| place_of(&column.name, &blocks.names));
+        let known = ColumnPlaces::new(&blocks.names);
+        let places = self.columns.iter().map(|column| known.of(&column.name));
         let parser = BlockParser {
             format: self.format,
             columns: self.columns.iter().map(ColumnReader::without_cells).collect(),
@@ -263,6 +264,33 @@ fn ragged(line: u64, found: usize, wanted: usize) -> DataError {
     let cells = |count: usize| if count == 1 { "1 cell".into() } else { format!("{count} cells") };
     let message = format!("line {line} has {}, the first row has {}", cells(found), cells(wanted));
     DataError::new(message).help("a cell with the separator or a line break in it stands in quotes")
+}
+
+/// The places of columns by their names, to look up many.
+pub struct ColumnPlaces<'a> {
+    names: &'a [String],
+    /// `None` of a name that several have.
+    places: FxHashMap<&'a str, Option<usize>>,
+}
+
+impl ColumnPlaces<'_> {
+    /// Of these names, in order.
+    pub fn new(names: &[String]) -> ColumnPlaces<'_> {
+        let mut places = FxHashMap::default();
+        for (place, name) in names.iter().enumerate() {
+            let known = places.entry(name.as_str());
+            known.and_modify(|known| *known = None).or_insert(Some(place));
+        }
+        ColumnPlaces { names, places }
+    }
+
+    /// The place of a column by its name.
+    pub fn of(&self, name: &str) -> Result<usize, DataError> {
+        match self.places.get(name) {
+            Some(Some(place)) => Ok(*place),
+            _ => place_of(name, self.names),
+        }
+    }
 }
 
 /// The place of a column by its name.
