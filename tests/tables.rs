@@ -5,6 +5,8 @@
 mod damaged;
 #[path = "support/folder.rs"]
 mod folder;
+#[path = "tables/kinds.rs"]
+mod kinds;
 #[path = "tables/pages.rs"]
 mod pages;
 
@@ -39,7 +41,8 @@ fn what_is_no_table_of_numbers_is_refused_at_its_line_and_column() {
         (b"a,y\n1,2\n1;5,2\n", &["line 3, column `a`: `1;5` is not a number"]),
         (b"a,y\n1,2\n\"1,5\",2\n", &["line 3, column `a`: `1,5` is not a number", "write `1.5`"]),
         (b"a,y\n$5,2\n", &["`$5` is not a number", "currencies"]),
-        (b"a,y\n\"1,2\n3,4\n", &["line 2 has 1 cell", "a quote opens in this row"]),
+        (b"a,y\n\"1,2\n3,4\n", &["t.csv: line 2 opens a quote that nothing closes"]),
+        (b"z,a,y\nx,1,2\nx,3,4\n\"x,5,6\nx,7,8", &["t.csv: line 4 opens a quote"]),
         (b"a,y\n1,NaN\n", &["column `y`: `NaN` is not a number", "na: [\"NaN\"]"]),
         (b"a,y\n1,inf\n", &["`inf` is not a number"]),
         (b"a,y\n1,1e39\n", &["beyond the range of f32"]),
@@ -491,9 +494,4 @@ fn what_cannot_be_learnt_is_told_before_anything_runs() {
     let said = folder.nnc(&["check", "p.nn"]);
     let said = String::from_utf8_lossy(&said.stderr).into_owned();
     assert!(said.contains("`test: 0.1` has not one window"), "{said}");
-
-    let folds = program("", PLAIN).replace("epochs  = 3", "epochs  = 3\n    folds   = 5");
-    let folder = Folder::new(&[("t.csv", line(3).as_bytes()), ("p.nn", folds.as_bytes())]);
-    let said = folder.bad(&["run", "p.nn", "--out", "r"]);
-    assert!(said.contains("3 samples cannot be cut into 5 folds"), "{said}");
 }

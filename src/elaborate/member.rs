@@ -162,7 +162,17 @@ impl<'a> Elaborator<'a> {
             }
             Some(None) => {
                 let message = format!("the target of `{data}` is not a class");
-                Err(self.error(codes::NO_DATA, span, message))
+                let target = schema.and_then(Schema::target).filter(|it| it.recipe.is_some());
+                Err(match target.map(|target| &target.name) {
+                    Some(name) => {
+                        let help = format!(
+                            "if its numbers are classes, say so: `{name} = category as target`, \
+                             among the fields in braces"
+                        );
+                        self.error_help(codes::NO_DATA, span, message, help)
+                    }
+                    None => self.error(codes::NO_DATA, span, message),
+                })
             }
             None => Err(self.unknown_member(data, "the number of classes", span)),
         }

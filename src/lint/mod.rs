@@ -7,15 +7,16 @@
 //! ```
 //!
 //! In: a sound program and what it means. Out: warnings, each with the edits that would mend it,
-//! not checked; and two errors that elaboration cannot see: a head narrower than the data's classes, an
-//! embedding smaller than its field.
+//! not checked; and three errors that elaboration cannot see: a head narrower than the data's classes, an
+//! embedding smaller than its field, more folds than samples.
 //! A lint is silent where it is not sure: no schema that was only presumed, no name that hides a
 //! layer of the prelude.
 //!
 //! [`names`] looks at the tree alone, [`graph`] at the graph, [`heads`], [`embeddings`] and
-//! [`targets`] at graph and data, [`rates`] at settings.
+//! [`targets`] at graph and data, [`rates`] at settings, [`folds`] at one of them and at the data.
 
 mod embeddings;
+mod folds;
 mod graph;
 mod heads;
 mod names;
@@ -69,6 +70,7 @@ pub fn run(program: &LintInput<'_>) -> Vec<Diagnostic> {
         graph::lints,
         names::lints,
         rates::lints,
+        folds::lints,
     ];
     for lint in lints {
         lint(program, &mut found);

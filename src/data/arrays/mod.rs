@@ -8,6 +8,7 @@
 //! Numbers become `f32`, whole numbers `i32`, bytes stay bytes: converted where every value survives
 //! exactly, `f64` rounded; what does not fit is an error that names the element.
 
+mod file;
 mod npy;
 mod predict;
 mod write;
@@ -15,9 +16,9 @@ mod zip;
 
 pub use write::write_npz;
 
-use std::path::Path;
 use std::sync::Arc;
 
+use self::file::ArrayFile;
 use self::predict::ArrayInputs;
 use super::dataset::Dataset;
 use super::error::DataError;
@@ -33,10 +34,6 @@ use crate::base::names::near;
 use crate::base::schema::{ClassField, Field, FieldKind};
 use crate::base::shown::Show;
 use crate::base::tensor::DType;
-use crate::files;
-
-/// Bytes that the arrays of a file unpack to at most.
-const MOST_BYTES: usize = 1 << 34;
 
 /// The type of an array's elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,65 +161,6 @@ fn integer(of: ElementType, bytes: &[u8]) -> i128 {
     }
 }
 
-/// The arrays of a file.
-fn arrays(path: &Path) -> Result<Vec<NamedArray>, DataError> {
-    let bytes = files::read::bytes(path, files::read::TENSORS)
-        .map_err(|error| DataError::new(format!("cannot be read: {error}")).path(path))?;
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-    let found = if name.ends_with(".safetensors") || is_safetensors(&bytes) {
-        safetensors(&bytes)
-    } else if bytes.starts_with(b"PK") {
-        npz(&bytes)
-    } else {
-        npy::read(&stem, &bytes).map(|array| vec![array])
-    };
-    found.map_err(|message| DataError::new(message).path(path))
-}
-
-/// Whether a file's description, JSON, stands behind a length of eight bytes.
-fn is_safetensors(bytes: &[u8]) -> bool {
-    bytes.get(8) == Some(&b'{')
-}
-
-fn npz(bytes: &[u8]) -> Result<Vec<NamedArray>, String> {
-    let mut left = MOST_BYTES;
-    let mut found = Vec::new();
-    for member in zip::members(bytes)? {
-        let name = member.name.strip_suffix(".npy").unwrap_or(&member.name);
-        let unpacked = member.read(bytes, left)?;
-        left -= unpacked.len();
-        let array = npy::read(name, &unpacked);
-        found.push(array.map_err(|message| format!("`{}`: {message}", name.shown()))?);
-    }
-    Ok(found)
-}
-
-fn safetensors(bytes: &[u8]) -> Result<Vec<NamedArray>, String> {
-    use ::safetensors::{Dtype, SafeTensors};
-    let file = SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?;
-    let array = |(name, view): (&str, ::safetensors::tensor::TensorView<'_>)| {
-        let element = match view.dtype() {
-            Dtype::F16 => ElementType::F16,
-            Dtype::F32 => ElementType::F32,
-            Dtype::F64 => ElementType::F64,
-            Dtype::I8 => ElementType::I8,
-            Dtype::I16 => ElementType::I16,
-            Dtype::I32 => ElementType::I32,
-            Dtype::I64 => ElementType::I64,
-            Dtype::U8 => ElementType::U8,
-            Dtype::U16 => ElementType::U16,
-            Dtype::U32 => ElementType::U32,
-            Dtype::U64 => ElementType::U64,
-            Dtype::BOOL => ElementType::Bool,
-            other => return Err(format!("`{name}` has elements {other:?}, which are not read")),
-        };
-        let (shape, bytes) = (view.shape().to_vec(), view.data().to_vec());
-        Ok(NamedArray { name: name.to_owned(), element, shape, bytes })
-    };
-    file.iter().map(array).collect()
-}
-
 /// The source `arrays`.
 pub struct Arrays;
 
@@ -261,7 +199,7 @@ struct ArrayField {
     place: Option<usize>,
 }
 
-fn wanted(args: &Arguments<'_>, there: &[NamedArray]) -> Result<Vec<ArrayField>, DataError> {
+fn wanted(args: &Arguments<'_>, there: &ArrayFile) -> Result<Vec<ArrayField>, DataError> {
     let Some(fields) = args.fields else {
         let targets: Vec<String> = match args.get("target") {
             None => Vec::new(),
@@ -275,16 +213,16 @@ fn wanted(args: &Arguments<'_>, there: &[NamedArray]) -> Result<Vec<ArrayField>,
                 .collect::<Result<_, _>>()?,
             Some(_) => return Err(args.wrong("target", "the name of an array, or a list of names")),
         };
-        if let Some(name) = targets.iter().find(|name| !there.iter().any(|it| it.name == **name)) {
+        if let Some(name) = targets.iter().find(|name| there.place(name).is_none()) {
             return Err(no_array(name, there).argument("target"));
         }
-        let field = |array: &NamedArray| ArrayField {
-            array: array.name.clone(),
-            name: array.name.clone(),
-            is_target: targets.contains(&array.name),
+        let field = |name: &String| ArrayField {
+            array: name.clone(),
+            name: name.clone(),
+            is_target: targets.contains(name),
             place: None,
         };
-        let mut fields: Vec<ArrayField> = there.iter().map(field).collect();
+        let mut fields: Vec<ArrayField> = there.names.iter().map(field).collect();
         fields.sort_by_key(|field| field.is_target);
         return Ok(fields);
     };
@@ -301,7 +239,7 @@ fn wanted(args: &Arguments<'_>, there: &[NamedArray]) -> Result<Vec<ArrayField>,
         }
         let of = Arguments::of_call(&field.kind, &["name"])?;
         let array = of.text("name")?.unwrap_or(&field.name).to_owned();
-        if !there.iter().any(|it| it.name == array) {
+        if there.place(&array).is_none() {
             return Err(no_array(&array, there).field(place));
         }
         let (name, is_target) = (field.name.clone(), field.is_target);
@@ -313,9 +251,9 @@ fn wanted(args: &Arguments<'_>, there: &[NamedArray]) -> Result<Vec<ArrayField>,
     Ok(fields)
 }
 
-fn no_array(name: &str, there: &[NamedArray]) -> DataError {
+fn no_array(name: &str, there: &ArrayFile) -> DataError {
     let error = DataError::new(format!("there is no array `{}`", name.shown()));
-    let names: Vec<&str> = there.iter().map(|array| array.name.as_str()).collect();
+    let names: Vec<&str> = there.names.iter().map(String::as_str).collect();
     match near(name, names.iter().copied()).first() {
         Some(near) => error.help(format!("did you mean `{near}`?")),
         None => error.help(format!("its arrays are {}", names.join(", "))),
@@ -340,14 +278,14 @@ fn same_count(
 /// Reads the arrays, and makes samples of them.
 fn load(args: &Arguments<'_>, places: &Places) -> Result<Dataset, DataError> {
     let path = locate::file(args.required_text("file")?, "file", places)?;
-    let there = arrays(&path)?;
+    let there = ArrayFile::of(&path)?;
     let fields = wanted(args, &there)?;
     let mut columns: Vec<(Field, Column)> = Vec::new();
     let mut samples: Option<(usize, String)> = None;
     for field in fields {
         let at_field = |error: DataError| error.maybe_field(field.place);
-        let array = there.iter().find(|array| array.name == field.array);
-        let array = array.cloned().ok_or_else(|| no_array(&field.array, &there))?;
+        let place = there.place(&field.array).ok_or_else(|| no_array(&field.array, &there))?;
+        let array = there.array(place).map_err(|it| at_field(it.path(&path)))?;
         let Some((&count, shape)) = array.shape.split_first() else {
             let message = format!("`{}` is a single number", array.name.shown());
             return Err(at_field(DataError::new(message)));

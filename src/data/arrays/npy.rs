@@ -131,8 +131,8 @@ fn shape(text: &str) -> Result<Vec<usize>, String> {
 }
 
 /// Reads an array whose file has these bytes.
-pub fn read(name: &str, bytes: &[u8]) -> Result<NamedArray, String> {
-    let header = header(bytes)?;
+pub fn read(name: &str, mut bytes: Vec<u8>) -> Result<NamedArray, String> {
+    let header = header(&bytes)?;
     let size = header.element.size();
     let (count, there) = (header.elements()?, bytes.len() - header.start);
     if there != count * size {
@@ -142,7 +142,9 @@ pub fn read(name: &str, bytes: &[u8]) -> Result<NamedArray, String> {
             count * size
         ));
     }
-    let mut elements = bytes[header.start..].to_vec();
+    // In place: a large array is not in memory twice.
+    bytes.drain(..header.start);
+    let mut elements = bytes;
     if header.big_endian {
         elements.chunks_exact_mut(size).for_each(<[u8]>::reverse);
     }

@@ -10,7 +10,8 @@
 
 use std::path::Path;
 
-use super::{NamedArray, float, integer, is_safetensors, no_array, same_count};
+use super::file::is_safetensors;
+use super::{ArrayFile, NamedArray, float, integer, no_array, same_count};
 use crate::base::schema::{Field, FieldKind};
 use crate::base::shown::Show;
 use crate::base::tensor::DType;
@@ -60,19 +61,19 @@ impl ArrayInputs {
 
     /// The elements of each field, and how many samples there are.
     fn columns(&self, path: &Path) -> Result<(Vec<Vec<u8>>, usize), DataError> {
-        let there = super::arrays(path)?;
+        let there = ArrayFile::of(path)?;
         let mut columns = Vec::new();
         let mut samples: Option<(usize, String)> = None;
         for (field, name) in &self.fields {
-            let array = match &there[..] {
+            let place = match there.names.len() {
                 // The name of a lone array is often that of its file.
-                [only] if self.fields.len() == 1 => Some(only),
-                _ => there.iter().find(|array| array.name == *name),
+                1 if self.fields.len() == 1 => Some(0),
+                _ => there.place(name),
             };
-            let array = array.ok_or_else(|| no_array(name, &there))?;
-            let count = count_of(array, field)?;
+            let array = there.array(place.ok_or_else(|| no_array(name, &there))?)?;
+            let count = count_of(&array, field)?;
             same_count(&mut samples, &array.name, count)?;
-            columns.push(as_type(array, field.dtype).map_err(DataError::new)?);
+            columns.push(as_type(&array, field.dtype).map_err(DataError::new)?);
         }
         match samples {
             Some((count @ 1.., _)) => Ok((columns, count)),

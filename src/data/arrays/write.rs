@@ -181,7 +181,7 @@ fn directory(file: &mut File, written: &[StoredMember]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{arrays, npy, zip};
+    use super::super::{ArrayFile, npy, zip};
     use super::*;
 
     #[test]
@@ -199,14 +199,15 @@ mod tests {
             .map(|(index, shape)| array(&format!("größe{index}"), shape, index as f32))
             .collect();
         write_npz(&path, &mut all).unwrap();
-        let read = arrays(&path).unwrap();
-        for ((index, shape), array) in shapes.iter().enumerate().zip(&read) {
+        let read = ArrayFile::of(&path).unwrap();
+        for (index, shape) in shapes.iter().enumerate() {
+            let array = read.array(index).unwrap();
             assert_eq!((&array.name, &array.shape[..]), (&format!("größe{index}"), *shape));
             let numbers = array.bytes.as_chunks::<4>().0.iter().map(|it| f32::from_le_bytes(*it));
             let wanted = (0..shape.iter().product()).map(|i: usize| (index + i) as f32);
             assert!(numbers.eq(wanted), "{array:?}");
         }
-        assert_eq!(read.len(), shapes.len());
+        assert_eq!(read.names.len(), shapes.len());
     }
 
     #[test]
@@ -234,6 +235,6 @@ mod tests {
         .unwrap();
         let members = zip::members(&std::fs::read(&path).unwrap()).unwrap();
         assert_eq!((members.len() as u64, &members[9].name[..]), (many, "9.npy"));
-        assert_eq!(npy::read("a", &header(&[0]).unwrap()).unwrap().shape, [0]);
+        assert_eq!(npy::read("a", header(&[0]).unwrap()).unwrap().shape, [0]);
     }
 }

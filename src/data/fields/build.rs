@@ -106,8 +106,7 @@ impl<'a> Cells<'a> {
     /// Of a field that has a recipe.
     pub fn new(field: &'a Field, table: &'a RawTable) -> Cells<'a> {
         let recipe = field.recipe.as_deref().expect("the field is made of columns");
-        let columns: Vec<&RawColumn> =
-            recipe.columns.iter().map(|name| table.column(name)).collect();
+        let columns = table.several(&recipe.columns);
         let classes = match (&recipe.value, columns[0]) {
             (CellMeaning::Category { names, closed }, RawColumn::Texts { names: texts, .. }) => {
                 let known: FxHashMap<&str, usize> =

@@ -232,7 +232,14 @@ fn values(
     // The others of several columns say nothing of this one, and are not read for it.
     let only = if recipe.columns.len() > 1 { index } else { 0 };
     let columns = vec![recipe.columns[only].clone()];
-    let so_far = field(plan, FieldRecipe { columns: columns.clone(), ..recipe.clone() });
+    // Not the names of all the others, which would be copied for each.
+    let of_one = FieldRecipe {
+        columns: columns.clone(),
+        value: recipe.value.clone(),
+        missing: recipe.missing.clone(),
+        transforms: recipe.transforms.clone(),
+    };
+    let so_far = field(plan, of_one);
     let mut values = Vec::with_capacity(train.len());
     for rows in train.chunks(PART) {
         let part = table.part(&columns, rows)?;

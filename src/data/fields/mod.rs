@@ -102,8 +102,27 @@ impl RowFiles {
 impl RawTable {
     /// A column, as it was asked for.
     pub fn column(&self, name: &str) -> &RawColumn {
-        let found = self.columns.iter().find(|(known, _)| known == name);
-        found.map(|(_, column)| column).expect("columns are read that are asked for")
+        &self.columns[self.place(name, 0)].1
+    }
+
+    /// The place of a column, which is probably the guess.
+    fn place(&self, name: &str, guess: usize) -> usize {
+        let has_name = |(known, _): &(String, RawColumn)| known == name;
+        if self.columns.get(guess).is_some_and(has_name) {
+            return guess;
+        }
+        self.columns.iter().position(has_name).expect("columns are read that are asked for")
+    }
+
+    /// Several columns, which mostly follow one another.
+    pub fn several(&self, names: &[String]) -> Vec<&RawColumn> {
+        let mut next = 0;
+        let mut column = |name: &String| {
+            let place = self.place(name, next);
+            next = place + 1;
+            &self.columns[place].1
+        };
+        names.iter().map(&mut column).collect()
     }
 }
 

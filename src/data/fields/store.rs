@@ -14,6 +14,8 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
 use super::{RawColumn, RawTable, RowFiles};
 use crate::data::error::DataError;
 use crate::data::origins::SampleOrigins;
@@ -27,6 +29,8 @@ const ROWS: usize = 8192;
 #[derive(Debug)]
 pub struct ColumnStore {
     columns: Vec<StoredColumn>,
+    /// The place of each column by its name.
+    places: FxHashMap<String, usize>,
     /// The cells of the rows that are in no file, column by column; behind the columns, the lines.
     cells: Vec<Vec<u32>>,
     rows: usize,
@@ -48,7 +52,8 @@ impl ColumnStore {
     pub fn new(columns: usize, spill: Spill) -> ColumnStore {
         let cells = vec![Vec::new(); columns + 1];
         let files = RowFiles::default();
-        ColumnStore { columns: Vec::new(), cells, rows: 0, file: None, spill, files }
+        let (columns, places) = (Vec::new(), FxHashMap::default());
+        ColumnStore { columns, places, cells, rows: 0, file: None, spill, files }
     }
 
     /// Says that the rows that come next are a file's.
@@ -116,6 +121,8 @@ impl ColumnStore {
             texts: texts.map(Arc::new),
         };
         self.columns = columns.map(column).collect();
+        let names = self.columns.iter().map(|column| column.name.clone());
+        self.places = names.zip(0..).collect();
     }
 
     /// The number of rows.
@@ -141,7 +148,7 @@ impl ColumnStore {
     /// Some columns of some rows, in memory.
     pub fn part(&self, columns: &[String], rows: &[u32]) -> Result<RawTable, DataError> {
         let column = |name: &String| {
-            let place = self.columns.iter().position(|column| column.name == *name);
+            let place = self.places.get(name).copied();
             let place = place.expect("columns are read that are asked for");
             let cells = self.cells(place, rows)?;
             let column = match &self.columns[place].texts {

@@ -8,72 +8,22 @@
 //!     species  = category as target
 //! ```
 //!
-//! A column is of numbers if all its cells are. One that is nearly so is an error: to take it for texts
-//! would hide a slip in row 40,000.
+//! A column is of numbers if all its cells are, and of texts if none is, nor would be without signs as
+//! `$`. One that is neither is an error ([`super::survey`]): to take it for texts would hide a slip in
+//! row 40,000.
 
 use std::path::PathBuf;
 
-use rustc_hash::FxHashSet;
-
 use super::blocks::TableBlock;
 use super::cells::TableFormat;
-use super::number::{cut, finite};
-use super::reader::{at_file, open};
+use super::number::cut;
+use super::reader::{ColumnPlaces, at_file, open, place_of};
+use super::survey::{ColumnSurvey, MOST_CATEGORIES};
 use crate::data::error::DataError;
 use crate::data::fields::{FieldPlan, MeaningPlan, MissingPlan, TransformPlan};
 
 /// The name of the field of all numbers.
 pub const FEATURES: &str = "features";
-/// A column of more different texts is no category.
-const MOST_CATEGORIES: usize = 1000;
-
-/// Facts about a column.
-#[derive(Default)]
-struct ColumnSurvey {
-    numbers: usize,
-    missing: usize,
-    /// How many cells are texts, and the first one with its line.
-    texts: usize,
-    first_text: Option<(u64, String)>,
-    /// Different texts, as far as they are counted.
-    different: FxHashSet<Vec<u8>>,
-}
-
-impl ColumnSurvey {
-    fn meet(&mut self, line: u64, cell: &[u8], format: &TableFormat) {
-        let cell = cell.trim_ascii();
-        if cell.is_empty() || format.na.iter().any(|na| na.as_bytes() == cell) {
-            self.missing += 1;
-            return;
-        }
-        match finite(cell) {
-            Some(_) => self.numbers += 1,
-            None => {
-                self.texts += 1;
-                let first = || (line, cut(&String::from_utf8_lossy(cell)));
-                self.first_text.get_or_insert_with(first);
-            }
-        }
-        self.count(cell);
-    }
-
-    /// Counts a text, unless enough are known.
-    fn count(&mut self, cell: &[u8]) {
-        if self.different.len() <= MOST_CATEGORIES && !self.different.contains(cell) {
-            self.different.insert(cell.to_vec());
-        }
-    }
-
-    /// Adds the facts about rows further down.
-    fn append(&mut self, more: ColumnSurvey) {
-        self.numbers += more.numbers;
-        self.missing += more.missing;
-        self.texts += more.texts;
-        self.first_text = self.first_text.take().or(more.first_text);
-        more.different.iter().for_each(|cell| self.count(cell));
-    }
-}
-
 /// The fields of a table without braces.
 pub fn infer(
     path: &PathBuf,
@@ -96,7 +46,7 @@ pub fn infer(
         );
         return Err(error.help(help));
     };
-    super::reader::place_of(target, &names).map_err(|error| error.argument("target").path(path))?;
+    place_of(target, &names).map_err(|error| error.argument("target").path(path))?;
     usable(&names).map_err(|error| error.path(path))?;
     let unmet = || -> Vec<ColumnSurvey> { names.iter().map(|_| Default::default()).collect() };
     let survey = |block: &TableBlock| {
@@ -124,7 +74,8 @@ fn usable(names: &[String]) -> Result<(), DataError> {
         let error = DataError::new(format!("column {} has no name", place + 1));
         return Err(error.help("give it one in the file, or write the fields in braces"));
     }
-    names.iter().try_for_each(|name| super::reader::place_of(name, names).map(|_| ()))
+    let places = ColumnPlaces::new(names);
+    names.iter().try_for_each(|name| places.of(name).map(|_| ()))
 }
 
 fn fields(
@@ -138,11 +89,11 @@ fn fields(
     let mut last = None;
     let columns = names.iter().zip(columns).filter(|(name, _)| Some(&name[..]) != beside);
     for (name, column) in columns {
-        mixed(name, column)?;
+        column.one_kind(name)?;
         let is_target = name == target;
         let is_number = column.texts == 0;
         if !is_target && column.missing > 0 {
-            return Err(missing(name, column, is_number));
+            return Err(column.without_values(name));
         }
         match (is_target, is_number) {
             (false, true) => features.push(name.clone()),
@@ -166,35 +117,6 @@ fn fields(
     });
     let last = last.map(|field| FieldPlan { is_target: true, ..field });
     Ok(all.into_iter().chain(others).chain(last).collect())
-}
-
-/// Refuses a column that is nearly all numbers.
-fn mixed(name: &str, column: &ColumnSurvey) -> Result<(), DataError> {
-    let Some((line, text)) = &column.first_text else { return Ok(()) };
-    if column.numbers < 9 * column.texts {
-        return Ok(());
-    }
-    let message = format!(
-        "`{}` is a number in {} rows, but not in {}; the first is line {line}: `{text}`",
-        cut(name),
-        column.numbers,
-        column.texts
-    );
-    let error = DataError::new(message);
-    Err(error.help(format!(
-        "mend the cells, or, if they mean that there is no value, `na: [\"{text}\"]`"
-    )))
-}
-
-fn missing(name: &str, column: &ColumnSurvey, is_number: bool) -> DataError {
-    let rows = column.missing + column.numbers + column.texts;
-    let message = format!("`{}` has no value in {} of {rows} rows", cut(name), column.missing);
-    let word =
-        if is_number { "numbers([…], missing: mean)" } else { "category(missing: unknown)" };
-    let help = format!(
-        "write the fields in braces and say what becomes of them: `{word}`, or `missing: drop`"
-    );
-    DataError::new(message).help(help)
 }
 
 fn field(name: &str, meaning: MeaningPlan) -> FieldPlan {

@@ -15,15 +15,18 @@ mod infer;
 mod number;
 pub mod predict;
 mod reader;
+mod survey;
 #[cfg(test)]
 mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
 use self::cells::TableFormat;
 use self::predict::RowInputs;
-use self::reader::CellKind;
+use self::reader::{CellKind, ColumnPlaces};
 use super::dataset::{Dataset, Note};
 use super::error::DataError;
 use super::fields::{
@@ -194,6 +197,7 @@ fn plans(
 /// The columns that fields and splits need.
 fn wanted(plans: &[FieldPlan], split: &SplitPlan) -> Result<Vec<(String, CellKind)>, DataError> {
     let mut wanted: Vec<(String, CellKind)> = Vec::new();
+    let mut kinds: FxHashMap<&str, CellKind> = FxHashMap::default();
     for plan in plans {
         let kind = match plan.meaning {
             MeaningPlan::Number => CellKind::Number,
@@ -202,9 +206,9 @@ fn wanted(plans: &[FieldPlan], split: &SplitPlan) -> Result<Vec<(String, CellKin
             }
         };
         for column in &plan.columns {
-            match wanted.iter().find(|(name, _)| name == column) {
+            match kinds.insert(column, kind) {
                 None => wanted.push((column.clone(), kind)),
-                Some((_, other)) if *other == kind => {}
+                Some(other) if other == kind => {}
                 Some(_) => {
                     let message =
                         format!("`{column}` is a number in one field and a text in another");
@@ -215,7 +219,7 @@ fn wanted(plans: &[FieldPlan], split: &SplitPlan) -> Result<Vec<(String, CellKin
         }
     }
     if let Some(column) = split.column()
-        && !wanted.iter().any(|(name, _)| name == column)
+        && !kinds.contains_key(column)
     {
         wanted.push((column.to_owned(), CellKind::Text));
     }
@@ -397,8 +401,9 @@ fn known_columns(
     wanted: &[(String, CellKind)],
 ) -> Result<(), DataError> {
     let names = reader::header(path, format)?;
+    let places = ColumnPlaces::new(&names);
     for (column, _) in wanted {
-        let Err(error) = reader::place_of(column, &names) else { continue };
+        let Err(error) = places.of(column) else { continue };
         let plan = plans.iter().find(|plan| plan.columns.contains(column));
         let error = error.path(path);
         return Err(match plan.and_then(|plan| plan.place) {

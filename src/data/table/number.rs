@@ -26,30 +26,66 @@ pub fn finite(cell: &[u8]) -> Option<f32> {
     value.is_finite().then_some(value)
 }
 
-/// Why a cell is no number, and what to do.
-fn not_a_number(cell: &[u8]) -> DataError {
+/// The probable meaning of a cell that is no finite number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OddCell {
+    /// No value: `NA`, `?`.
+    Absent,
+    /// A number that is written otherwise, `$5` and `1,5`, or that `f32` does not hold.
+    Number,
+    /// A text.
+    Text,
+}
+
+/// The probable meaning of such a cell.
+pub fn meant(cell: &[u8]) -> OddCell {
     let text = String::from_utf8_lossy(cell);
-    let error = DataError::new(format!("`{}` is not a number", cut(&text)));
-    let plain: String = text.chars().filter(|sign| !"$€£¥% \u{a0}'".contains(*sign)).collect();
-    let is_number = |text: &str| text.parse::<f64>().is_ok_and(f64::is_finite);
+    if is_absent(&text) {
+        return OddCell::Absent;
+    }
+    match text.parse::<f64>().is_ok() || ways(&text).is_some() {
+        true => OddCell::Number,
+        false => OddCell::Text,
+    }
+}
+
+fn is_absent(text: &str) -> bool {
     let words = [
         "nan", "na", "n/a", "null", "none", "inf", "-inf", "+inf", "?", "-", "--", ".", "missing",
         "infinity",
     ];
-    if words.contains(&text.to_lowercase().as_str()) {
+    words.iter().any(|word| word.eq_ignore_ascii_case(text))
+}
+
+/// How a text would be written as a number, if without its signs it is one.
+fn ways(text: &str) -> Option<String> {
+    let plain: String = text.chars().filter(|sign| !"$€£¥% \u{a0}'".contains(*sign)).collect();
+    let is_number = |text: &str| text.parse::<f64>().is_ok_and(f64::is_finite);
+    // Of one comma nobody can say whether it is a point or a separator of thousands.
+    let (point, none) = (plain.replace(',', "."), plain.replace(',', ""));
+    match (is_number(&plain), is_number(&point), is_number(&none)) {
+        (true, ..) => Some(format!("`{}`", cut(&plain))),
+        (_, true, _) if is_thousands(&plain) => {
+            Some(format!("`{}` or `{}`", cut(&point), cut(&none)))
+        }
+        (_, true, _) => Some(format!("`{}`", cut(&point))),
+        (_, _, true) => Some(format!("`{}`", cut(&none))),
+        _ => None,
+    }
+}
+
+/// Why a cell is no number, and what to do.
+fn not_a_number(cell: &[u8]) -> DataError {
+    let text = String::from_utf8_lossy(cell);
+    let error = DataError::new(format!("`{}` is not a number", cut(&text)));
+    if is_absent(&text) {
         return error.help(format!(
             "if it means that there is no value, say so: `na: [\"{}\"]`",
             cut(&text)
         ));
     }
-    // Of one comma nobody can say whether it is a point or a separator of thousands.
-    let (point, none) = (plain.replace(',', "."), plain.replace(',', ""));
-    let ways = match (is_number(&plain), is_number(&point), is_number(&none)) {
-        (true, ..) => format!("`{}`", cut(&plain)),
-        (_, true, _) if is_thousands(&plain) => format!("`{}` or `{}`", cut(&point), cut(&none)),
-        (_, true, _) => format!("`{}`", cut(&point)),
-        (_, _, true) => format!("`{}`", cut(&none)),
-        _ => return error.help("if the column holds texts, make it a `category`"),
+    let Some(ways) = ways(&text) else {
+        return error.help("if the column holds texts, make it a `category`");
     };
     error.help(format!(
         "write {ways} in the file: numbers have a point, and no units, separators or signs of \

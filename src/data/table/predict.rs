@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::cells::TableFormat;
 use super::reader::{self, CellKind};
@@ -80,6 +80,7 @@ impl InputColumns {
     /// Of fields that are made of columns; the arguments name the format.
     pub fn new(args: &Arguments<'_>, fields: &[Field]) -> Result<InputColumns, DataError> {
         let mut wanted: Vec<(String, CellKind)> = Vec::new();
+        let mut known = FxHashSet::default();
         for field in fields {
             let recipe = field.recipe.as_deref().ok_or_else(|| {
                 DataError::new(format!("nothing says how `{}` is made of columns", field.name))
@@ -90,7 +91,7 @@ impl InputColumns {
                 _ => CellKind::Text,
             };
             for column in &recipe.columns {
-                if !wanted.iter().any(|(name, _)| name == column) {
+                if known.insert(column) {
                     wanted.push((column.clone(), kind));
                 }
             }

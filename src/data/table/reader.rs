@@ -132,7 +132,8 @@ impl<'a> TableReader<'a> {
 
     fn file(&mut self, path: &Path) -> Result<(), DataError> {
         let mut blocks = open(path, self.format)?;
-        let places = self.columns.iter().map(|column| place_of(&column.name, &blocks.names));
+        let known = ColumnPlaces::new(&blocks.names);
+        let places = self.columns.iter().map(|column| known.of(&column.name));
         let parser = BlockParser {
             format: self.format,
             columns: self.columns.iter().map(ColumnReader::without_cells).collect(),
@@ -216,8 +217,7 @@ impl BlockParser<'_> {
                 parsed.next = Some(line + within.count() as u64 + 1);
             }
             if cells.len() != self.cells {
-                let is_open = block.open_row(delimiter) == Some(line);
-                return Err(ragged(line, cells.len(), self.cells, is_open));
+                return Err(ragged(line, cells.len(), self.cells));
             }
             self.row(line, cells, &mut parsed).map(|()| true)
         });
@@ -260,13 +260,37 @@ impl BlockParser<'_> {
     }
 }
 
-fn ragged(line: u64, found: usize, wanted: usize, is_open: bool) -> DataError {
+fn ragged(line: u64, found: usize, wanted: usize) -> DataError {
     let cells = |count: usize| if count == 1 { "1 cell".into() } else { format!("{count} cells") };
     let message = format!("line {line} has {}, the first row has {}", cells(found), cells(wanted));
-    DataError::new(message).help(match is_open {
-        true => "a quote opens in this row that nothing closes",
-        false => "a cell with the separator or a line break in it stands in quotes",
-    })
+    DataError::new(message).help("a cell with the separator or a line break in it stands in quotes")
+}
+
+/// The places of columns by their names, to look up many.
+pub struct ColumnPlaces<'a> {
+    names: &'a [String],
+    /// `None` of a name that several have.
+    places: FxHashMap<&'a str, Option<usize>>,
+}
+
+impl ColumnPlaces<'_> {
+    /// Of these names, in order.
+    pub fn new(names: &[String]) -> ColumnPlaces<'_> {
+        let mut places = FxHashMap::default();
+        for (place, name) in names.iter().enumerate() {
+            let known = places.entry(name.as_str());
+            known.and_modify(|known| *known = None).or_insert(Some(place));
+        }
+        ColumnPlaces { names, places }
+    }
+
+    /// The place of a column by its name.
+    pub fn of(&self, name: &str) -> Result<usize, DataError> {
+        match self.places.get(name) {
+            Some(Some(place)) => Ok(*place),
+            _ => place_of(name, self.names),
+        }
+    }
 }
 
 /// The place of a column by its name.

@@ -11,7 +11,8 @@ use super::model::ModelData;
 use super::operands::{LossOperands, ModelOutputs, Operand};
 use super::plan::{Choice, LossTerm, TrainPlan};
 use crate::base::codes;
-use crate::base::schema::{Conversion, Field, LABEL_2};
+use crate::base::diagnostic::Diagnostic;
+use crate::base::schema::{CellMeaning, Conversion, Field, LABEL_2};
 use crate::base::source::Span;
 use crate::base::step_output::StepOutput;
 use crate::base::tensor::DType;
@@ -185,12 +186,51 @@ impl<'a> Elaborator<'a> {
         operands: &LossOperands<'a>,
         loss: StepOutput,
     ) -> Eval<()> {
+        self.refuse_class_numbers(choice, operands)?;
         let ignore = self.ignored_label(choice, operands)?;
         let (output, target) = (operands.output.clone(), operands.target.clone());
         let fields = operands.tensors.iter().filter_map(|operand| operand.field);
         let field = fields.into_iter().find(|field| Some(&field.name) == target.as_ref());
         let prepared = field.and_then(|field| Conversion::alike(&field.as_image()?.conversions));
         self.compared.push(Comparison { output, target, prepared, loss, ignore });
+        Ok(())
+    }
+
+    /// Refuses a category whose classes a loss would take for numbers: that the third name is twice the
+    /// second nobody means. Of two classes the numbers are no and yes.
+    fn refuse_class_numbers(
+        &mut self,
+        choice: Choice<'a>,
+        operands: &LossOperands<'a>,
+    ) -> Eval<()> {
+        let function = self.items.function(choice.id).function;
+        for (param, operand) in function.params.iter().zip(&operands.tensors).skip(1) {
+            let Some(field) = operand.field.filter(|field| field.as_class().is_some()) else {
+                continue;
+            };
+            let Some(CellMeaning::Category { names, .. }) =
+                field.recipe.as_ref().map(|it| &it.value)
+            else {
+                continue;
+            };
+            let is_number = |(class, name): (usize, &String)| *name == class.to_string();
+            let takes_numbers = param.ty.as_ref().is_some_and(|ty| ty.name.text == "f32");
+            if !takes_numbers || names.len() <= 2 || names.iter().enumerate().all(is_number) {
+                continue;
+            }
+            let (loss, target) = (&function.name.text, &field.name);
+            let message = format!("`{loss}` compares numbers, but `{target}` is a category");
+            let help = format!(
+                "classes are compared by `cross_entropy`; if they are numbers, write \
+                 `{target} = number as target`"
+            );
+            let count = names.len();
+            let error = Diagnostic::error(codes::DATA, message).primary(
+                choice.span,
+                format!("would take its {count} names for 0 to {}", count - 1),
+            );
+            return Err(self.report(error.help(help)));
+        }
         Ok(())
     }
 
