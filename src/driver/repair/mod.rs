@@ -249,8 +249,10 @@ mod tests {
         let mut session = Session::default();
         let request = Request::new("t.nn");
         let text = "model m(x: f32[N, 4]) -> f32[N, 2] { x |> desne(2) }".to_owned();
-        let found = session.front_of(text, &request, false).err().expect("a mistake");
-        let Failure::Program { diagnostics, .. } = found else { panic!("{found:?}") };
+        let Err(Failure::Program { diagnostics, .. }) = session.front_of(text, &request, false)
+        else {
+            panic!("a mistake of the program");
+        };
         assert!(format!("{diagnostics:?}").contains("dense"), "{diagnostics:?}");
         assert_eq!(session.prelude.expect("the whole one").items.len(), 96);
     }
