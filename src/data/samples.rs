@@ -124,7 +124,8 @@ impl Samples {
                 }
                 // As it was before it was laid beside others.
                 Column::Row { rows, first, step } => {
-                    let values = rows.chunks_exact(*step).map(|row| &row[*first..][..field.bytes()]);
+                    let values =
+                        rows.chunks_exact(*step).map(|row| &row[*first..][..field.bytes()]);
                     hasher.update(&values.collect::<Vec<_>>().concat())
                 }
                 Column::Stored(records) => hasher.update(&records.fingerprint()),
@@ -259,7 +260,10 @@ impl Split {
         let place =
             fields.iter().position(|field| field.is_target && field.as_class().is_some())?;
         let field = &fields[place];
-        if matches!(self.samples.columns[place], Column::Stored(_)) || field.dtype != DType::I32 || !field.shape.is_empty() {
+        if matches!(self.samples.columns[place], Column::Stored(_))
+            || field.dtype != DType::I32
+            || !field.shape.is_empty()
+        {
             return None;
         }
         let all: Vec<u32> = (0..self.count() as u32).collect();

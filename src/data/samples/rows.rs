@@ -17,7 +17,8 @@ const SMALL: usize = 64;
 /// The columns of `count` samples, the small ones of them in rows where there are several.
 pub fn side_by_side(fields: &[Field], columns: Vec<Column>, count: usize) -> Vec<Column> {
     let small = |(field, column): (&Field, &Column)| {
-        (matches!(column, Column::Memory(_)) && (1..=SMALL).contains(&field.bytes())).then(|| field.bytes())
+        (matches!(column, Column::Memory(_)) && (1..=SMALL).contains(&field.bytes()))
+            .then(|| field.bytes())
     };
     let sizes: Vec<Option<usize>> = fields.iter().zip(&columns).map(small).collect();
     if sizes.iter().flatten().count() < 2 {

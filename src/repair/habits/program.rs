@@ -47,7 +47,7 @@ pub fn program<'a>(
             found.statement(reader, chunk);
         }
     }
-    let Some(text) = found.text(chunks) else { return Vec::new() };
+    let Some(text) = found.text(reader.text, chunks) else { return Vec::new() };
     let (Some(first), Some(last)) = (foreign.first(), foreign.last()) else { return Vec::new() };
     let whole = first[0].start..last[last.len() - 1].end();
     let place = |chunk: &&[ForeignToken<'a>]| chunk[0].start..chunk[chunk.len() - 1].end();
@@ -82,8 +82,8 @@ impl<'a> ForeignProgram<'a> {
     }
 
     /// The items; `None` where a model would be guessed.
-    fn text(mut self, chunks: &[&[ForeignToken<'a>]]) -> Option<String> {
-        self.settings.combine();
+    fn text(mut self, text: &str, chunks: &[&[ForeignToken<'a>]]) -> Option<String> {
+        self.settings.combine(text);
         let lines = self.settings.lines();
         let is_setting = |line: &String| line.contains(" = ");
         if !lines.iter().all(is_setting) {

@@ -25,6 +25,10 @@ pub struct HabitReader<'a> {
     pub declared: HashSet<&'a str>,
     /// Layers that were given a name: `self.fc1 = nn.Linear(784, 64)`.
     pub layers: HashMap<&'a str, WrittenStages>,
+    /// Names that are another value's: `inputs = keras.Input(…)`.
+    pub aliases: HashMap<&'a str, String>,
+    /// Settings that arguments of other calls are here: `Adam(clipnorm=1.0)`.
+    pub extra: RefCell<Vec<(String, String)>>,
     /// The space before the line that is read.
     pub indent: String,
     /// The parts of this statement that were read: what stands in brackets is looked at as one thing,
@@ -175,6 +179,9 @@ impl<'a> HabitReader<'a> {
         if !open.is("(") {
             return None;
         }
+        if let Some(merged) = self.merged(path, tokens, next) {
+            return Some(merged);
+        }
         let close = closer(tokens, next)?;
         let inner = &tokens[next + 1..close];
         if let Some(value) = self.reshaped(path, inner) {
@@ -219,11 +226,84 @@ impl<'a> HabitReader<'a> {
         let inner = tokens.get(next).filter(adjacent).and_then(|_| closer(tokens, next));
         match inner {
             Some(close) => {
-                let value = self.written(&tokens[next + 1..close]);
+                let (stages, value) = self.of_values(stages, &tokens[next + 1..close]);
                 (ReadPart::Value(stages.applied(&value, &self.indent)), close + 1)
             }
             None => (ReadPart::Stages(stages), next),
         }
+    }
+
+    /// Stages with the values that they are applied to: attention of a value to itself takes it once.
+    fn of_values(
+        &self,
+        stages: WrittenStages,
+        inner: &[ForeignToken<'a>],
+    ) -> (WrittenStages, String) {
+        let parts = split(inner, |token| token.is(","));
+        let named = |part: &[ForeignToken<'a>]| part.get(1).is_some_and(|sign| sign.is("="));
+        let texts: Vec<String> =
+            parts.iter().filter(|part| !named(part)).map(|part| self.written(part)).collect();
+        let mut made = stages;
+        if let (Some(first), [only]) = (texts.first(), &mut made.stages[..])
+            && only.callee == "attention"
+            && texts.len() > 1
+        {
+            let causal = |part: &&&[ForeignToken<'a>]| {
+                part[0].is("use_causal_mask") && part.last().is_some_and(|last| last.is("True"))
+            };
+            if parts.iter().any(|part| causal(&part)) {
+                only.args.push((Some("causal".to_owned()), "true".to_owned()));
+            }
+            if texts.iter().any(|text| text != first) {
+                only.callee = "cross_attention".to_owned();
+                only.args.insert(0, (None, texts[1].clone()));
+            }
+            return (made, first.clone());
+        }
+        (made, self.written(inner))
+    }
+
+    /// `Add()([y, z])`, `Concatenate()([a, b])`: layers of several values.
+    fn merged(
+        &self,
+        path: &[&'a str],
+        tokens: &[ForeignToken<'a>],
+        next: usize,
+    ) -> Option<(ReadPart, usize)> {
+        let name = path.last()?;
+        let close = closer(tokens, next)?;
+        let list = tokens.get(close + 1).filter(|open| open.is("("))?;
+        let is_foreign = path[..path.len() - 1].iter().all(|space| is_space(space));
+        let (open, end) = (close + 2, closer(tokens, close + 1)?);
+        if !list.is("(") || !is_foreign || self.declared.contains(name) || !tokens[open].is("[") {
+            return None;
+        }
+        let values = split(&tokens[open + 1..end - 1], |token| token.is(","));
+        let is_call = |text: &str| text.contains("|>");
+        let values: Vec<String> = values.iter().map(|part| self.written(part)).collect();
+        let in_brackets =
+            |text: &String| if is_call(text) { format!("({text})") } else { text.clone() };
+        let operands: Vec<String> = values.iter().map(in_brackets).collect();
+        let value = match *name {
+            "Add" => format!("({})", operands.join(" + ")),
+            "Subtract" => format!("({})", operands.join(" - ")),
+            "Multiply" => format!("({})", operands.join(" * ")),
+            "Average" => format!("(({}) / {})", operands.join(" + "), operands.len()),
+            "Maximum" | "Minimum" => {
+                let call = if *name == "Maximum" { "max" } else { "min" };
+                let (first, rest) = values.split_first()?;
+                rest.iter().fold(first.clone(), |made, value| format!("{call}({made}, {value})"))
+            }
+            "Concatenate" => {
+                let axis = self.arguments(&tokens[next + 1..close]);
+                let axis =
+                    axis.first().map(|axis| axis.value.as_str()).filter(|axis| *axis != "-1");
+                let axis = axis.map_or(String::new(), |axis| format!(", axis: {axis}"));
+                format!("concat([{}]{axis})", values.join(", "))
+            }
+            _ => return None,
+        };
+        Some((ReadPart::Value(value), end + 1))
     }
 
     /// The entry of the table for a call.
@@ -233,7 +313,8 @@ impl<'a> HabitReader<'a> {
             return self.sequence(inner);
         }
         let own = spaces.is_empty() && self.declared.contains(name);
-        let is_setting = |row: &TableRow| row.ours.contains(" = ");
+        let is_setting =
+            |row: &TableRow| row.ours.split("; ").next().is_some_and(|it| it.contains(" = "));
         let foreign = spaces.iter().all(|space| NAMESPACES.contains(space));
         let args = self.arguments(inner);
         let fits = |row: &&'static TableRow| foreign || is_setting(row);
@@ -242,11 +323,34 @@ impl<'a> HabitReader<'a> {
             let made = row::applied(row, &args)?;
             Some((row::is_foreign(row, name, &args) || !spaces.is_empty(), made))
         });
-        found.filter(|(foreign, _)| *foreign && !own).map(|(_, made)| made)
+        let mut made = found.filter(|(foreign, _)| *foreign && !own).map(|(_, made)| made)?;
+        if !made.stages.is_empty() {
+            self.extra.borrow_mut().append(&mut made.settings);
+        }
+        Some(made)
+    }
+
+    /// A layer that is written as here, by itself: `flatten`, `dense(128)`.
+    pub fn own_stage(&self, tokens: &[ForeignToken<'a>]) -> Option<WrittenStages> {
+        let name = tokens[0].text;
+        let is_call = match tokens {
+            [_] => true,
+            [_, open, .., close] => {
+                open.is("(") && close.is(")") && closer(tokens, 1) == Some(tokens.len() - 1)
+            }
+            _ => false,
+        };
+        let is_layer = row::is_layer(name) || self.declared.contains(name);
+        if !is_call || !is_layer || tokens[0].kind != ForeignTokenKind::Word {
+            return None;
+        }
+        let callee = self.written(tokens);
+        let stages = vec![WrittenStage { callee, ..WrittenStage::default() }];
+        Some(WrittenStages { stages, piped: true, ..WrittenStages::default() })
     }
 
     /// The layers of a `Sequential`.
-    fn sequence(&self, inner: &[ForeignToken<'a>]) -> Option<WrittenStages> {
+    pub fn sequence(&self, inner: &[ForeignToken<'a>]) -> Option<WrittenStages> {
         let inner = match inner {
             [open, .., close] if open.is("[") && close.is("]") => &inner[1..inner.len() - 1],
             _ => inner,
@@ -323,6 +427,9 @@ impl<'a> HabitReader<'a> {
         (at, next): (usize, usize),
     ) -> Option<(ReadPart, usize)> {
         let (name, spaces) = path.split_last()?;
+        if let Some(alias) = self.aliases.get(name).filter(|_| spaces.is_empty()) {
+            return Some((ReadPart::Value(alias.clone()), next));
+        }
         let word = WORDS.iter().find(|(theirs, _)| spaces.is_empty() && theirs == name);
         if let Some((_, ours)) = word {
             return Some((ReadPart::Value((*ours).to_owned()), next));
@@ -351,8 +458,14 @@ impl<'a> HabitReader<'a> {
             return None;
         }
         let value = value.join(".");
+        if let Some(reduced) = self.reduced(name, &value, inner) {
+            return Some(reduced);
+        }
         if *name == "flatten" {
-            return Some(format!("flatten({value})"));
+            let args = self.arguments(inner);
+            let is_one =
+                |arg: &GivenArgument| arg.value == "1" || arg.name.as_deref() == Some("end_dim");
+            return args.iter().all(is_one).then(|| format!("flatten({value})"));
         }
         if !RESHAPES.contains(name) {
             return None;
@@ -368,6 +481,30 @@ impl<'a> HabitReader<'a> {
             }
             _ => None,
         }
+    }
+
+    /// `x.mean(dim=[2, 3])`: a value with axes less, as PyTorch counts them.
+    fn reduced(&self, name: &str, value: &str, inner: &[ForeignToken<'a>]) -> Option<String> {
+        let callee = match name {
+            "mean" | "sum" => name,
+            "amax" => "max",
+            "amin" => "min",
+            _ => return None,
+        };
+        let args = self.arguments(inner);
+        let mut positions = ["dim", "keepdim"].into_iter();
+        let (mut axis, mut keep) = (None, "");
+        for arg in &args {
+            match arg.name.as_deref().or_else(|| positions.next())? {
+                "dim" | "axis" if value.starts_with('(') => return None,
+                "dim" | "axis" => axis = Some(&arg.value),
+                "keepdim" | "keepdims" if arg.value == "true" => keep = ", keep: true",
+                "keepdim" | "keepdims" => {}
+                _ => return None,
+            }
+        }
+        let axis = axis.map_or(String::new(), |axis| format!(", axis: ⟦dim {axis}⟧"));
+        Some(format!("{callee}({value}{axis}{keep})"))
     }
 
     /// Methods behind a value: `dense(x, 64).relu()` → `dense(x, 64) |> relu`.
@@ -386,7 +523,8 @@ impl<'a> HabitReader<'a> {
         {
             let inner = &tokens[next + 3..close];
             let args = self.arguments(inner);
-            let rows = row::rows(std::slice::from_ref(&name.text)).collect::<Vec<_>>();
+            let spaced = ["torch", name.text];
+            let rows = row::rows(&spaced[1..]).collect::<Vec<_>>();
             let Some(stages) = rows.iter().find_map(|row| row::applied(row, &args)) else { break };
             read = match read {
                 ReadPart::Value(value) => {
