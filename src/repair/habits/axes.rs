@@ -132,9 +132,13 @@ impl AxesReader<'_> {
                 all.into_iter().next().unwrap_or_default()
             }
             [name] => self.known.get(name.text).cloned().unwrap_or_default(),
-            [name, open, .., close] if open.is("[") && close.is("]") => {
-                let mut axes = self.known.get(name.text).cloned().unwrap_or_default();
-                let parts = split(&tokens[2..tokens.len() - 1], |token| token.is(","));
+            [.., close] if close.is("]") => {
+                let opens = |at: &usize| {
+                    tokens[*at].is("[") && closer(tokens, *at) == Some(tokens.len() - 1)
+                };
+                let Some(open) = (1..tokens.len()).find(opens) else { return KnownAxes::default() };
+                let mut axes = self.head(&tokens[..open]);
+                let parts = split(&tokens[open + 1..tokens.len() - 1], |token| token.is(","));
                 let single = |part: &&&[ForeignToken<'_>]| !part.iter().any(|token| token.is(":"));
                 let gone = parts.iter().filter(single).count();
                 axes.count = axes.count.and_then(|count| count.checked_sub(gone));

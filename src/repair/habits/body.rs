@@ -11,7 +11,7 @@ use super::axes::{self, KnownAxes};
 use super::pipeline::WrittenStages;
 use super::reader::HabitReader;
 use super::tokens::{ForeignToken, ForeignTokenKind, split};
-use super::{TextChange, braces, loops};
+use super::{TextChange, braces, loops, steps};
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -31,6 +31,9 @@ const WEIGHTED: [&str; 13] = [
     "group_norm",
     "prelu",
 ];
+
+/// Stands between a statement and the one that it needs before it.
+const BEFORE: &str = "⟦before⟧";
 
 /// Words that begin a line which means nothing here.
 pub const IDLE: [&str; 8] = ["def", "class", "super", "pass", "import", "from", "print", "with"];
@@ -90,7 +93,8 @@ impl ForeignBody {
         if let Some(stages) = self.in_a_row(reader, &all) {
             let (first, last) = (inner[0], inner[inner.len() - 1]);
             let indent = indent(reader.text, first.start);
-            let text = self.settled(&stages.applied(&self.input, indent)).0;
+            let value = stages.applied(&self.input, indent);
+            let text = self.assigned(&value);
             self.changes.push(TextChange::new(first.start..last.end(), text));
             return;
         }
@@ -163,17 +167,36 @@ impl ForeignBody {
 
     /// A statement's text with the axes as they are here, which are known of its name from then on.
     fn assigned(&mut self, text: &str) -> String {
-        let Some((name, value)) = text.strip_prefix("let ").and_then(|it| it.split_once(" = "))
-        else {
-            return self.settled(text).0;
-        };
+        let (head, name, value) =
+            match text.strip_prefix("let ").and_then(|it| it.split_once(" = ")) {
+                Some((name, value)) => (format!("let {name} = "), Some(name), value),
+                None => (String::new(), None, text),
+            };
         let (value, axes) = self.settled(value);
-        self.known.insert(name.to_owned(), axes);
-        format!("let {name} = {value}")
+        if let Some(name) = name {
+            self.known.insert(name.to_owned(), axes);
+        }
+        // What stands before it has a line of its own.
+        match value.rsplit_once(BEFORE) {
+            Some((before, value)) => format!("{before}{head}{value}"),
+            None => format!("{head}{value}"),
+        }
     }
 
-    fn settled(&self, value: &str) -> (String, KnownAxes) {
-        axes::resolved(value, &self.known)
+    /// A value with its axes and steps as they are here, behind the statement that it needs.
+    fn settled(&mut self, value: &str) -> (String, KnownAxes) {
+        let mut name = "steps".to_owned();
+        while self.known.contains_key(&name) {
+            name.push('_');
+        }
+        let (before, value) = steps::stepped(value, &name);
+        let before = before.map(|before| {
+            let (before, axes) = axes::resolved(&before, &self.known);
+            self.known.insert(name.clone(), axes);
+            format!("let {name} = {before}\n    {BEFORE}")
+        });
+        let (value, axes) = axes::resolved(&value, &self.known);
+        (format!("{}{value}", before.unwrap_or_default()), axes)
     }
 
     /// The value of a block; layers with nothing before them are applied to what comes in.
@@ -252,7 +275,8 @@ impl ForeignBody {
             }
         }
         let indent = indent(reader.text, first.start);
-        self.changes.push(TextChange::new(first, all.applied(&self.input, indent)));
+        let text = self.assigned(&all.applied(&self.input, indent));
+        self.changes.push(TextChange::new(first, text));
     }
 }
 

@@ -25,6 +25,7 @@ mod runs;
 mod schedules;
 mod settings;
 mod shapes;
+mod steps;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -111,12 +112,8 @@ fn statements_translated(text: &str) -> Option<Translation> {
     changes.extend(program::program(&mut reader, &foreign, &chunks));
     changes.retain(|change| text[change.place.clone()] != change.text);
     // What keeps a mark cannot be said here, and stays as it is.
-    let is_said = |change: &TextChange| {
-        !change.text.contains("⟦dim")
-            && !change.text.contains("⟦each")
-            && !change.text.contains("⟦epoch")
-    };
-    changes.retain(is_said);
+    const MARKS: [&str; 5] = ["⟦dim", "⟦each", "⟦epoch", "⟦last", "bidirectional("];
+    changes.retain(|change| !MARKS.iter().any(|mark| change.text.contains(mark)));
     changes.sort_by_key(|change| (change.place.start, change.place.end));
     if changes.is_empty() || changes.windows(2).any(|two| two[0].place.end > two[1].place.start) {
         return None;

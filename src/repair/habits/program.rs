@@ -97,7 +97,10 @@ impl<'a> ForeignProgram<'a> {
         } else if let Some(layers) = &self.layers {
             let shape = self.shape.or_else(|| built_in(chunks))?;
             name = "net".to_owned();
-            items.push(model(&name, "image", &shape, &layers.applied("image", "    "), layers)?);
+            let value = layers.applied("image", "    ");
+            let (before, value) = super::steps::stepped(&value, "steps");
+            let before = before.map_or(String::new(), |it| format!("let steps = {it}\n    "));
+            items.push(model(&name, "image", &shape, &format!("{before}{value}"), layers)?);
         }
         if !lines.is_empty() {
             let on = declared(chunks, "data").map_or(String::new(), |data| format!(" on {data}"));

@@ -43,12 +43,14 @@ struct Normalizer<'t> {
     in_item: bool,
     /// Brackets that lines above have left open.
     depth: i32,
+    /// The names of arrays that were loaded.
+    loaded: Vec<String>,
 }
 
 impl<'t> Normalizer<'t> {
     fn new(text: &'t str) -> Normalizer<'t> {
         let (out, open) = (String::with_capacity(text.len()), Vec::new());
-        Normalizer { text, out, open, quotes: None, in_item: false, depth: 0 }
+        Normalizer { text, out, open, quotes: None, in_item: false, depth: 0, loaded: Vec::new() }
     }
 
     fn line(&mut self, line: &str) {
@@ -133,19 +135,40 @@ impl<'t> Normalizer<'t> {
     }
 
     /// A statement of its own.
-    fn statement(&self, line: &str, at_margin: bool) -> String {
+    fn statement(&mut self, line: &str, at_margin: bool) -> String {
         let line = operators(line);
         if at_margin && self.in_item {
             return types(&line);
         }
         if at_margin {
-            return self.constant(&line).unwrap_or(line);
+            return self.loaded(&line).or_else(|| self.constant(&line)).unwrap_or(line);
         }
         if !self.in_item {
             return line;
         }
         let line = while_training(&line).unwrap_or(line);
         assigned(&line).unwrap_or(line)
+    }
+
+    /// `(x_train, y_train), (x_test, y_test) = mnist.load_data()`, and what makes numbers of these bytes, as
+    /// they are here anyway.
+    fn loaded(&mut self, line: &str) -> Option<String> {
+        let all = tokens(line);
+        let equals = all.iter().position(|token| token.is("="))?;
+        let is_load = all[equals..].windows(3).any(|it| it[0].is("mnist") && it[2].is("load_data"));
+        if is_load {
+            let names = all[..equals].iter().filter(|token| token.kind == ForeignTokenKind::Word);
+            self.loaded = names.map(|token| token.text.to_owned()).collect();
+            let on = self.text.split_once(" on ").filter(|_| !self.text.contains("\ndata "));
+            let on = on.and_then(|(_, rest)| rest.split([' ', '\n']).next());
+            return Some(format!("data {} = mnist()\n", on.unwrap_or("handwriting")));
+        }
+        let scales = |name: &str| {
+            ["/ 255", "/255", "astype", "reshape", "expand_dims"].iter().any(|it| line.contains(it))
+                && self.loaded.iter().any(|own| own == name)
+        };
+        let names = all[..equals].iter().filter(|token| token.kind == ForeignTokenKind::Word);
+        names.map(|token| token.text).all(scales).then(String::new)
     }
 
     /// `HIDDEN = 128`, where an item uses it.
@@ -182,9 +205,11 @@ fn is_import(line: &str) -> bool {
     line.starts_with("import ") || (line.starts_with("from ") && line.contains(" import "))
 }
 
-/// How many brackets a line leaves open.
+/// How many brackets a line leaves open, but for those of a block.
 fn depth(line: &str) -> i32 {
-    tokens(line).iter().map(|token| i32::from(token.opens()) - i32::from(token.closes())).sum()
+    let all = tokens(line);
+    let inner = all.iter().filter(|token| !token.is("{") && !token.is("}"));
+    inner.map(|token| i32::from(token.opens()) - i32::from(token.closes())).sum()
 }
 
 /// `2**4`, and `256 // 2` where a bracket is open, so that it begins no comment.
@@ -270,6 +295,9 @@ fn types(line: &str) -> String {
         for sign in [": ", ":", "-> ", "->"] {
             line = line.replace(&format!("{sign}{name}["), &format!("{sign}f32["));
         }
+    }
+    for (theirs, ours) in [("= True", "= true"), ("= False", "= false"), ("= None", "= none")] {
+        line = line.replace(theirs, ours);
     }
     for sign in [": ", "-> "] {
         line = bracketed(&line, &format!("{sign}f32("));

@@ -134,6 +134,11 @@ impl<'a> HabitReader<'a> {
         if token.is("(") {
             return self.tuple(tokens, at);
         }
+        if token.is("[") && at > 0 && tokens[at - 1].is("|>") {
+            let close = closer(tokens, at)?;
+            let stages = self.sequence(&tokens[at..=close])?;
+            return Some((ReadPart::Stages(stages), close + 1));
+        }
         let behind_dot = at > 0 && tokens[at - 1].is(".");
         if token.kind != ForeignTokenKind::Word || behind_dot {
             return None;
@@ -325,7 +330,11 @@ impl<'a> HabitReader<'a> {
         });
         let mut made = found.filter(|(foreign, _)| *foreign && !own).map(|(_, made)| made)?;
         if !made.stages.is_empty() {
-            self.extra.borrow_mut().append(&mut made.settings);
+            // A call may be read more than once.
+            let mut extra = self.extra.borrow_mut();
+            extra.extend(std::mem::take(&mut made.settings));
+            let mut known = HashSet::new();
+            extra.retain(|(key, _)| known.insert(key.clone()));
         }
         Some(made)
     }

@@ -180,6 +180,7 @@ fn is_whole(value: &str) -> bool {
 /// A stage of a row's text with its arguments; `None` where one is missing.
 fn stage(bound: &BoundArguments<'_>, text: &str) -> Option<WrittenStage> {
     let (callee, inner) = match text.split_once('(') {
+        Some((_, ")")) => (text, ""),
         Some((callee, inner)) => (callee, inner.strip_suffix(')')?),
         None => (text, ""),
     };
@@ -202,7 +203,8 @@ fn stage(bound: &BoundArguments<'_>, text: &str) -> Option<WrittenStage> {
 
 /// The value of a term of a row's text: a parameter, or a conversion of one; numbers are themselves.
 fn value(bound: &BoundArguments<'_>, term: &str) -> Option<String> {
-    if term.parse::<f64>().is_ok() || matches!(term, "true" | "false" | "val_loss" | EPOCH) {
+    let is_mark = term.starts_with('⟦');
+    if is_mark || term.parse::<f64>().is_ok() || matches!(term, "true" | "false" | "val_loss") {
         return Some(term.to_owned());
     }
     let (conversion, name) = match term.split_once('(') {

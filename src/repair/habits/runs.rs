@@ -177,8 +177,13 @@ pub const RUNS: &[TableRow] = &[
     // Data.
     row(
         "MNIST",
-        "root train~true transform target_transform~none download validation/validation_split",
+        "root train~true transform target_transform~none download *validation!",
         "mnist(validation: validation) |> then(transform)",
+    ),
+    row(
+        "MNIST",
+        "root train~true transform target_transform~none download",
+        "mnist() |> then(transform)",
     ),
     row(
         "ImageFolder",
@@ -194,7 +199,7 @@ pub const RUNS: &[TableRow] = &[
         "image_dataset_from_directory ImageDataGenerator",
         "root/directory labels~inferred label_mode~int class_names~none color_mode~rgb batch_size \
          size/image_size shuffle~true seed validation/validation_split subset interpolation~bilinear",
-        "images(root, size: pair(size) ?? [256, 256], validation: validation)",
+        "images(root, size: pair(size) ?? [256,256], validation: validation)",
     ),
     row("ToTensor ToImage ToDtype PILToTensor", "dtype scale", ""),
     row("RandomHorizontalFlip", "p", "random_flip(p: p)"),
