@@ -15,6 +15,7 @@ mod across;
 mod axes;
 mod body;
 mod loops;
+mod names;
 mod pipeline;
 mod program;
 mod prototxt;
@@ -30,6 +31,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod values;
 
 use crate::base::fix::replaced;
 use reader::HabitReader;

@@ -8,10 +8,11 @@
 //! Tokens are read from left to right; what is known is replaced, and all else stays as it is, space
 //! and all.
 
+use super::names::{NAMESPACES, RESHAPES, SEQUENCES, WORDS};
 use super::pipeline::{WrittenStage, WrittenStages};
 use super::prototxt;
 use super::row::{self, GivenArgument};
-use super::table::{NAMESPACES, RESHAPES, SEQUENCES, TableRow, WORDS};
+use super::table::TableRow;
 use super::tokens::{ForeignToken, ForeignTokenKind, closer, split};
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -185,7 +186,7 @@ impl<'a> HabitReader<'a> {
             return None;
         }
         if let Some(merged) = self.merged(path, tokens, next) {
-            return Some(merged);
+            return Some((ReadPart::Value(merged.0), merged.1));
         }
         let close = closer(tokens, next)?;
         let inner = &tokens[next + 1..close];
@@ -236,79 +237,6 @@ impl<'a> HabitReader<'a> {
             }
             None => (ReadPart::Stages(stages), next),
         }
-    }
-
-    /// Stages with the values that they are applied to: attention of a value to itself takes it once.
-    fn of_values(
-        &self,
-        stages: WrittenStages,
-        inner: &[ForeignToken<'a>],
-    ) -> (WrittenStages, String) {
-        let parts = split(inner, |token| token.is(","));
-        let named = |part: &[ForeignToken<'a>]| part.get(1).is_some_and(|sign| sign.is("="));
-        let texts: Vec<String> =
-            parts.iter().filter(|part| !named(part)).map(|part| self.written(part)).collect();
-        let mut made = stages;
-        if let (Some(first), [only]) = (texts.first(), &mut made.stages[..])
-            && only.callee == "attention"
-            && texts.len() > 1
-        {
-            let causal = |part: &&&[ForeignToken<'a>]| {
-                part[0].is("use_causal_mask") && part.last().is_some_and(|last| last.is("True"))
-            };
-            if parts.iter().any(|part| causal(&part)) {
-                only.args.push((Some("causal".to_owned()), "true".to_owned()));
-            }
-            if texts.iter().any(|text| text != first) {
-                only.callee = "cross_attention".to_owned();
-                only.args.insert(0, (None, texts[1].clone()));
-            }
-            return (made, first.clone());
-        }
-        (made, self.written(inner))
-    }
-
-    /// `Add()([y, z])`, `Concatenate()([a, b])`: layers of several values.
-    fn merged(
-        &self,
-        path: &[&'a str],
-        tokens: &[ForeignToken<'a>],
-        next: usize,
-    ) -> Option<(ReadPart, usize)> {
-        let name = path.last()?;
-        let close = closer(tokens, next)?;
-        let list = tokens.get(close + 1).filter(|open| open.is("("))?;
-        let is_foreign = path[..path.len() - 1].iter().all(|space| is_space(space));
-        let (open, end) = (close + 2, closer(tokens, close + 1)?);
-        if !list.is("(") || !is_foreign || self.declared.contains(name) || !tokens[open].is("[") {
-            return None;
-        }
-        let values = split(&tokens[open + 1..end - 1], |token| token.is(","));
-        let is_call = |text: &str| text.contains("|>");
-        let values: Vec<String> = values.iter().map(|part| self.written(part)).collect();
-        let in_brackets =
-            |text: &String| if is_call(text) { format!("({text})") } else { text.clone() };
-        let operands: Vec<String> = values.iter().map(in_brackets).collect();
-        let value = match *name {
-            "Add" => format!("({})", operands.join(" + ")),
-            "Subtract" => format!("({})", operands.join(" - ")),
-            "Multiply" => format!("({})", operands.join(" * ")),
-            "Average" => format!("(({}) / {})", operands.join(" + "), operands.len()),
-            "Maximum" | "Minimum" => {
-                let call = if *name == "Maximum" { "max" } else { "min" };
-                let (first, rest) = values.split_first()?;
-                rest.iter().fold(first.clone(), |made, value| format!("{call}({made}, {value})"))
-            }
-            "Concatenate" => {
-                let axis = self.arguments(&tokens[next + 1..close]);
-                let axis =
-                    axis.first().map(|axis| axis.value.as_str()).filter(|axis| *axis != "-1");
-                let axis = axis.map_or(String::new(), |axis| format!(", axis: {axis}"));
-                format!("concat([{}]{axis})", values.join(", "))
-            }
-            _ => return None,
-        };
-        Some((ReadPart::Value(value), end + 1))
     }
 
     /// The entry of the table for a call.
@@ -405,6 +333,9 @@ impl<'a> HabitReader<'a> {
         (open, close): (usize, usize),
     ) -> (ReadPart, usize) {
         let mut text = format!("{}(", self.plain(path));
+        // `torch.max(x, 1)`
+        let of_axis = |name: &&str| matches!(*name, "max" | "min" | "sum" | "mean" | "argmax");
+        let reduces = path[0] == "torch" && path.last().is_some_and(of_axis);
         let mut done = tokens[open].end();
         for part in split(&tokens[open + 1..close], |token| token.is(",")) {
             text.push_str(&self.gap(done, part[0].start));
@@ -412,7 +343,14 @@ impl<'a> HabitReader<'a> {
                 [name, sign, value @ ..]
                     if name.kind == ForeignTokenKind::Word && sign.is("=") && !value.is_empty() =>
                 {
-                    text.push_str(&format!("{}: {}", name.text, self.written(value)));
+                    let value = self.written(value);
+                    text.push_str(&match name.text {
+                        "dim" => format!("axis: ⟦dim {value}⟧"),
+                        name => format!("{name}: {value}"),
+                    });
+                }
+                _ if reduces && part[0].start > tokens[open].end() => {
+                    text.push_str(&format!("axis: ⟦dim {}⟧", self.written(part)));
                 }
                 _ => text.push_str(&self.written(part)),
             }
@@ -492,30 +430,6 @@ impl<'a> HabitReader<'a> {
         }
     }
 
-    /// `x.mean(dim=[2, 3])`: a value with axes less, as PyTorch counts them.
-    fn reduced(&self, name: &str, value: &str, inner: &[ForeignToken<'a>]) -> Option<String> {
-        let callee = match name {
-            "mean" | "sum" => name,
-            "amax" => "max",
-            "amin" => "min",
-            _ => return None,
-        };
-        let args = self.arguments(inner);
-        let mut positions = ["dim", "keepdim"].into_iter();
-        let (mut axis, mut keep) = (None, "");
-        for arg in &args {
-            match arg.name.as_deref().or_else(|| positions.next())? {
-                "dim" | "axis" if value.starts_with('(') => return None,
-                "dim" | "axis" => axis = Some(&arg.value),
-                "keepdim" | "keepdims" if arg.value == "true" => keep = ", keep: true",
-                "keepdim" | "keepdims" => {}
-                _ => return None,
-            }
-        }
-        let axis = axis.map_or(String::new(), |axis| format!(", axis: ⟦dim {axis}⟧"));
-        Some(format!("{callee}({value}{axis}{keep})"))
-    }
-
     /// Methods behind a value: `dense(x, 64).relu()` → `dense(x, 64) |> relu`.
     fn methods(
         &self,
@@ -556,7 +470,7 @@ fn is_parameters(value: &[ForeignToken<'_>]) -> bool {
 }
 
 /// Whether a name only says where something is.
-fn is_space(name: &str) -> bool {
+pub fn is_space(name: &str) -> bool {
     NAMESPACES.contains(&name)
 }
 

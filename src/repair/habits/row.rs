@@ -6,8 +6,9 @@
 //!     conv(32, 3) |> relu                               the text of the row with them
 //! ```
 
+use super::names::{DEFAULTS, DROPPED};
 use super::pipeline::{WrittenStage, WrittenStages};
-use super::table::{DEFAULTS, DROPPED, TableRow, all_rows};
+use super::table::{TableRow, all_rows};
 use super::tokens::tokens;
 use crate::base::field::plain;
 use std::collections::HashMap;

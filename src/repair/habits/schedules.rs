@@ -10,7 +10,7 @@
 
 use super::reader::{HabitReader, path};
 use super::row::{self, EPOCH};
-use super::tokens::{ForeignToken, closer, tokens};
+use super::tokens::{ForeignToken, closer, split, tokens};
 
 /// How long a run is, as far as the text says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -126,4 +126,48 @@ pub fn floor(text: &str, rate: &str) -> String {
     let Some((least, rate)) = least.zip(rate.parse::<f64>().ok()) else { return text.to_owned() };
     let part = row::number(least / rate);
     format!("{}{part}{}", &text[..start], &text[end + '⟧'.len_utf8()..])
+}
+
+/// The rate of an optimizer that says none.
+pub fn rate_of(optimizer: &str) -> &'static str {
+    match optimizer.split('(').next().unwrap_or_default() {
+        "rmsprop" | "adagrad" => "1e-2",
+        "adadelta" => "1.0",
+        "nadam" => "2e-3",
+        "lion" => "1e-4",
+        _ => "1e-3",
+    }
+}
+
+/// Where an argument of a call stands: from its name to its value's end.
+fn place(text: &str, name: &str) -> Option<(usize, usize, usize)> {
+    let all = tokens(text);
+    let open = all.iter().position(|token| token.is("("))?;
+    let close = closer(&all, open)?;
+    for part in split(&all[open + 1..close], |token| token.is(",")) {
+        if let [own, sign, value @ ..] = part
+            && own.is(name)
+            && sign.is(":")
+        {
+            return Some((own.start, value.first()?.start, value.last()?.end()));
+        }
+    }
+    None
+}
+
+/// The value of a call's argument.
+pub fn argument(text: &str, name: &str) -> Option<String> {
+    place(text, name).map(|(_, start, end)| text[start..end].to_owned())
+}
+
+/// A call with an argument more, or with another value.
+pub fn with_argument(text: &str, name: &str, value: &str) -> String {
+    if let Some((_, start, end)) = place(text, name) {
+        return format!("{}{value}{}", &text[..start], &text[end..]);
+    }
+    match text.strip_suffix(')') {
+        Some(open) if open.ends_with('(') => format!("{open}{name}: {value})"),
+        Some(open) => format!("{open}, {name}: {value})"),
+        None => format!("{text}({name}: {value})"),
+    }
 }

@@ -11,7 +11,7 @@ use super::body::{IDLE, indent, line, statements};
 use super::reader::{HabitReader, path};
 use super::row::items;
 use super::runs::{IDLE_CALLBACKS, IDLE_SETTINGS, KEYS, OF_OPTIMIZER, OF_SETTINGS, SETTINGS};
-use super::schedules::{self, RunLength};
+use super::schedules::{self, RunLength, argument, rate_of, with_argument};
 use super::tokens::{ForeignToken, ForeignTokenKind, closer, split, tokens};
 use super::{TextChange, braces};
 use std::ops::Range;
@@ -486,47 +486,4 @@ fn key_of(value: &[ForeignToken<'_>]) -> Option<&'static str> {
     let is_call = value.get(next).is_some_and(|open| open.is("(")) && value.last()?.is(")");
     let name = path.last().copied().unwrap_or(first.text);
     KEYS.iter().find(|(own, _)| is_call && *own == name).map(|(_, key)| *key)
-}
-
-/// The rate of an optimizer that says none.
-fn rate_of(optimizer: &str) -> &'static str {
-    match optimizer.split('(').next().unwrap_or_default() {
-        "rmsprop" | "adagrad" => "1e-2",
-        "adadelta" => "1.0",
-        "nadam" => "2e-3",
-        "lion" => "1e-4",
-        _ => "1e-3",
-    }
-}
-
-/// Where an argument of a call stands: from its name to its value's end.
-fn place(text: &str, name: &str) -> Option<(usize, usize, usize)> {
-    let all = tokens(text);
-    let open = all.iter().position(|token| token.is("("))?;
-    let close = closer(&all, open)?;
-    for part in split(&all[open + 1..close], |token| token.is(",")) {
-        if let [own, sign, value @ ..] = part
-            && own.is(name)
-            && sign.is(":")
-        {
-            return Some((own.start, value.first()?.start, value.last()?.end()));
-        }
-    }
-    None
-}
-
-fn argument(text: &str, name: &str) -> Option<String> {
-    place(text, name).map(|(_, start, end)| text[start..end].to_owned())
-}
-
-/// A call with an argument more, or with another value.
-fn with_argument(text: &str, name: &str, value: &str) -> String {
-    if let Some((_, start, end)) = place(text, name) {
-        return format!("{}{value}{}", &text[..start], &text[end..]);
-    }
-    match text.strip_suffix(')') {
-        Some(open) if open.ends_with('(') => format!("{open}{name}: {value})"),
-        Some(open) => format!("{open}, {name}: {value})"),
-        None => format!("{text}({name}: {value})"),
-    }
 }
