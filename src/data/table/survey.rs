@@ -136,7 +136,7 @@ impl ColumnSurvey {
         }
     }
 
-    /// What to do about texts in a column of numbers.
+    /// Ways out for texts in a column of numbers.
     fn way_out(&self, first: &[u8]) -> String {
         if self.absent == self.texts {
             let words = self.words.iter().map(|word| {
