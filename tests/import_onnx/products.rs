@@ -7,7 +7,7 @@ use nnc::onnx::decode::decode;
 use nnc::onnx::import::ImportRequest;
 use std::collections::BTreeMap;
 
-use crate::builder::Attribute::{Int, Text};
+use crate::builder::Attribute::{Int, Ints, Text};
 use crate::builder::Builder;
 use crate::numbers::{check, numbers, weight};
 
@@ -74,6 +74,23 @@ fn einsum_is_the_sum_of_products() {
         values.extend((!dims.is_empty()).then_some((&second[..], *dims)));
         let wanted = sum_of_products(letters, &values);
         check(&made, "x", Tensor::new([2, 3, 4], Data::F32(x.clone())), &wanted);
+    }
+}
+
+/// What is squared is read twice by one operator, and computed once.
+#[test]
+fn a_value_that_only_a_sum_of_squares_reads_is_named() {
+    for op in ["ReduceSumSquare", "ReduceL2"] {
+        let axes = [("axes", Ints(vec![1]))];
+        let made = Builder::new(12).input("x", &[0, 5]).output("y");
+        let made = made.node("Relu", &["x"], "r", &[]).node(op, &["r"], "y", &axes);
+        let x = numbers(10, 0.7);
+        let of_row = |row: &[f32]| -> f32 {
+            let squares: f32 = row.iter().map(|x| x.max(0.0) * x.max(0.0)).sum();
+            if op == "ReduceL2" { squares.sqrt() } else { squares }
+        };
+        let wanted = Tensor::new([2, 1], Data::F32(x.chunks(5).map(of_row).collect()));
+        check(&made, "x", Tensor::new([2, 5], Data::F32(x.clone())), &wanted);
     }
 }
 

@@ -189,7 +189,7 @@ fn as_category(before: &str) -> String {
 mod tests {
     use super::*;
 
-    /// What is said of a column, with its help.
+    /// The message about a column, with its help.
     fn told(cells: &[&str]) -> Option<(String, String)> {
         let format = TableFormat { delimiter: b',', header: true, na: Vec::new() };
         let mut column = ColumnSurvey::default();

@@ -1,4 +1,4 @@
-//! What stands in another item here than elsewhere: it moves there once all statements are written as here.
+//! Parts that stand in another item here than elsewhere move there, once all statements are written as here.
 //!
 //! ```text
 //! dense(8, kernel_regularizer=l2(1e-4))      l2 = decay(1e-4, only: ["dense.weight"])     in `train`

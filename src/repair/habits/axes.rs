@@ -111,7 +111,7 @@ impl AxesReader<'_> {
         axes
     }
 
-    /// What stands before the first pipe.
+    /// The value before the first pipe.
     fn head(&self, tokens: &[ForeignToken<'_>]) -> KnownAxes {
         let operator = |token: &ForeignToken<'_>| {
             token.kind == ForeignTokenKind::Sign
@@ -177,7 +177,7 @@ impl AxesReader<'_> {
             Some(arg[0].text.to_owned())
         };
         let named = |name: &str| args.iter().find(|arg| arg[0].is(name) && arg.len() > 2);
-        let axes = match name {
+        match name {
             "flatten" => KnownAxes { count: Some(2), last: None },
             "global_avg_pool" | "global_max_pool" => KnownAxes { count: Some(2), ..axes },
             "embedding" => KnownAxes { count: axes.count.map(|count| count + 1), last: text(1) },
@@ -200,8 +200,7 @@ impl AxesReader<'_> {
             _ if OTHER_LAST.contains(&name) => KnownAxes { last: None, ..axes },
             _ if SAME.contains(&name) => axes,
             _ => KnownAxes::default(),
-        };
-        axes
+        }
     }
 
     /// Reads the mark of an argument of a value that has these axes.
@@ -247,7 +246,7 @@ fn turned(value: &str, count: Option<usize>) -> Option<String> {
         (Some(4), 1 | -3) => -1,
         (Some(4), 2 | -2) => 1,
         (Some(4), 3 | -1) => 2,
-        (Some(2 | 3 | 4), axis) => axis,
+        (Some(2..=4), axis) => axis,
         (None, -1) => -1,
         _ => return None,
     };

@@ -10,7 +10,7 @@
 use super::axes::{self, KnownAxes};
 use super::pipeline::WrittenStages;
 use super::reader::HabitReader;
-use super::tokens::{ForeignToken, ForeignTokenKind, split};
+use super::tokens::{ForeignToken, ForeignTokenKind, split, statements};
 use super::{TextChange, braces, loops, steps};
 use std::collections::HashMap;
 use std::ops::Range;
@@ -118,7 +118,7 @@ impl ForeignBody {
         let first = statement[0];
         let place = first.start..statement[statement.len() - 1].end();
         reader.begin_statement(indent(reader.text, first.start));
-        if let Some(text) = loops::written(self, reader, statement) {
+        if let Some(text) = loops::written((&self.known, &mut self.items), reader, statement) {
             self.depends = true;
             self.assigned(&text);
             self.changes.push(TextChange::new(place, text));
@@ -316,7 +316,7 @@ fn kept<'a>(
         let is_called = |pair: &[ForeignToken<'a>]| {
             pair[0].is(name) && pair[1].is("(") || pair[0].is("in") && pair[1].is(name)
         };
-        inner.windows(2).any(|pair| is_called(pair))
+        inner.windows(2).any(is_called)
     };
     if !of_self && !called() {
         return None;
@@ -399,32 +399,6 @@ pub fn added<'a>(
         }
         _ => None,
     }
-}
-
-/// Tokens cut into statements: a line begins one unless it goes on with the one above.
-pub fn statements<'t, 'a>(inner: &'t [ForeignToken<'a>]) -> Vec<&'t [ForeignToken<'a>]> {
-    let mut found = Vec::new();
-    let (mut start, mut depth) = (0, 0i32);
-    for (at, token) in inner.iter().enumerate() {
-        let goes_on = |token: &ForeignToken<'a>| {
-            token.kind == ForeignTokenKind::Sign
-                && matches!(token.text, "|>" | "+" | "*" | "/" | "@" | ".")
-        };
-        let open = |token: &ForeignToken<'a>| {
-            goes_on(token)
-                || (token.kind == ForeignTokenKind::Sign && matches!(token.text, "," | "=" | "->"))
-        };
-        let above = at.checked_sub(1).is_some_and(|before| open(&inner[before]));
-        if token.first && depth == 0 && !goes_on(token) && !above && at > start {
-            found.push(&inner[start..at]);
-            start = at;
-        }
-        depth += i32::from(token.opens()) - i32::from(token.closes());
-    }
-    if start < inner.len() {
-        found.push(&inner[start..]);
-    }
-    found
 }
 
 /// The space before the line of a place.

@@ -9,13 +9,17 @@
 //! Each turn of a loop makes layers with parameters of their own, as each turn of a `repeat` does. Read are loops
 //! whose statements all give the same name another value.
 
-use super::body::{ForeignBody, statements};
+use super::axes::KnownAxes;
 use super::reader::HabitReader;
-use super::tokens::{ForeignToken, ForeignTokenKind, closer, split, tokens};
+use super::tokens::{ForeignToken, ForeignTokenKind, closer, split, statements, tokens};
+use std::collections::HashMap;
+
+/// The axes of the values that have a name, and the items that stand before the block.
+type Names<'b> = (&'b HashMap<String, KnownAxes>, &'b mut Vec<String>);
 
 /// The statement that a loop is here; `None` where it is none, or one that is not understood.
 pub fn written<'a>(
-    body: &mut ForeignBody,
+    (known, items): Names<'_>,
     reader: &HabitReader<'a>,
     statement: &[ForeignToken<'a>],
 ) -> Option<String> {
@@ -52,7 +56,8 @@ pub fn written<'a>(
         if name_of(statement)? != name {
             return None;
         }
-        let stage = stages_of(&value, name).or_else(|| block(body, reader, name, &value))?;
+        let stage = stages_of(&value, name)
+            .or_else(|| block((known, &mut *items), reader, name, &value))?;
         stages.push(stage);
     }
     Some(format!("let {name} = {name} |> repeat {count} {{ {} }}", stages.join(" |> ")))
@@ -109,25 +114,25 @@ fn stages_of(value: &str, name: &str) -> Option<String> {
 
 /// A layer of its own for a turn whose value uses the name more than once.
 fn block(
-    body: &mut ForeignBody,
+    (known, items): Names<'_>,
     reader: &HabitReader<'_>,
     name: &str,
     value: &str,
 ) -> Option<String> {
-    let axes = body.known.get(name)?;
+    let axes = known.get(name)?;
     let last = axes.last.clone()?;
     let inner = ["", "T, ", "H, W, "].get(axes.count?.checked_sub(2)?)?;
-    let others = body.known.keys().filter(|own| *own != name);
+    let others = known.keys().filter(|own| *own != name);
     if others.into_iter().any(|own| tokens(value).iter().any(|token| token.is(own))) {
         return None;
     }
     let mut layer = "block".to_owned();
     while reader.declared.contains(layer.as_str())
-        || body.items.iter().any(|it| it.contains(&format!(" {layer}(")))
+        || items.iter().any(|it| it.contains(&format!(" {layer}(")))
     {
         layer.push('_');
     }
     let kind = format!("f32[N, {inner}{last}]");
-    body.items.push(format!("layer {layer}({name}: {kind}) -> {kind} {{\n    {value}\n}}\n\n"));
+    items.push(format!("layer {layer}({name}: {kind}) -> {kind} {{\n    {value}\n}}\n\n"));
     Some(layer)
 }

@@ -8,11 +8,11 @@
 //! The input is that of the program (`input_shape`), or that of the images that are built in; the output is
 //! as wide as the last layer.
 
-use super::body::{ForeignBody, added, statements};
+use super::body::{ForeignBody, added};
 use super::pipeline::WrittenStages;
 use super::reader::HabitReader;
 use super::settings::ForeignSettings;
-use super::tokens::{ForeignToken, ForeignTokenKind, closer};
+use super::tokens::{ForeignToken, ForeignTokenKind, closer, statements};
 use super::{HabitChunk, TextChange, kind};
 use std::collections::HashMap;
 

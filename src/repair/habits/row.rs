@@ -204,6 +204,9 @@ fn stage(bound: &BoundArguments<'_>, text: &str) -> Option<WrittenStage> {
 
 /// The value of a term of a row's text: a parameter, or a conversion of one; numbers are themselves.
 fn value(bound: &BoundArguments<'_>, term: &str) -> Option<String> {
+    if let Some(word) = term.strip_prefix('\'') {
+        return Some(word.trim_end_matches('\'').to_owned());
+    }
     let is_mark = term.starts_with('⟦');
     if is_mark || term.parse::<f64>().is_ok() || matches!(term, "true" | "false" | "val_loss") {
         return Some(term.to_owned());

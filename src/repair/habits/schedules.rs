@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Schedules here count steps and end with the run. How many steps an epoch has is known of the images that are built in.
-//! What cannot be said keeps its mark, `⟦…⟧`, so that its statement stays as its author wrote it.
+//! A schedule that cannot be said here keeps its mark, `⟦…⟧`, so that its statement stays as its author wrote it.
 
 use super::reader::{HabitReader, path};
 use super::row::{self, EPOCH};

@@ -7,12 +7,12 @@
 //! scheduler = CosineAnnealingLR(optimizer, T_max=10)       the `lr` of the optimizer
 //! ```
 
-use super::body::{IDLE, indent, line, statements};
+use super::body::{IDLE, indent, line};
 use super::reader::{HabitReader, path};
 use super::row::items;
 use super::runs::{IDLE_CALLBACKS, IDLE_SETTINGS, KEYS, OF_OPTIMIZER, OF_SETTINGS, SETTINGS};
 use super::schedules::{self, RunLength, argument, rate_of, with_argument};
-use super::tokens::{ForeignToken, ForeignTokenKind, closer, split, tokens};
+use super::tokens::{ForeignToken, ForeignTokenKind, closer, split, statements, tokens};
 use super::{TextChange, braces};
 use std::ops::Range;
 
@@ -92,7 +92,7 @@ pub struct ForeignSettings {
     schedule: Option<(String, usize)>,
     /// Schedules that have a name, which another line uses.
     names: Vec<(String, String, usize)>,
-    /// What a solver of Caffe says of its rate.
+    /// Key, value and statement of the rate of a solver of Caffe.
     caffe: Vec<(String, String, usize)>,
     /// Whether a metric was named by a string.
     quoted: bool,
@@ -150,11 +150,12 @@ impl ForeignSettings {
             return;
         }
         let is_schedule = schedules::is_schedule(value);
-        if matches!(key, "scheduler" | "lr_scheduler" | "lr_schedule" | "sched") && is_schedule {
-            if let Some(schedule) = schedules::of_optimizer(reader, value) {
-                self.schedule = Some((schedule, at));
-                return;
-            }
+        if matches!(key, "scheduler" | "lr_scheduler" | "lr_schedule" | "sched")
+            && is_schedule
+            && let Some(schedule) = schedules::of_optimizer(reader, value)
+        {
+            self.schedule = Some((schedule, at));
+            return;
         }
         let ours = SETTINGS.iter().find(|(theirs, _)| *theirs == key).map_or(key, |(_, ours)| ours);
         let written = reader.written(value);
@@ -188,7 +189,7 @@ impl ForeignSettings {
         self.found.push((ours.to_owned(), written, at));
     }
 
-    /// What a solver of Caffe says of its rate; `false` where a key is none of these.
+    /// Takes the rate of a solver of Caffe; `false` where a key is none of these.
     fn of_caffe(&mut self, key: &str, value: &str, at: usize) -> bool {
         if !matches!(key, "lr_policy" | "gamma" | "stepsize" | "power") {
             return false;

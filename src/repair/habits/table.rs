@@ -8,7 +8,7 @@
 //! A name with `nn.` before it is meant only behind that. A parameter with `#` must be a whole
 //! number, one with `^` one extent, one with `*` is given by its name, one with `!` must be given, one with
 //! `=` must have that value, one with `~` must have it where it is given: otherwise the row is not meant.
-//! What the text here does not name is left out. An argument without a name must be given,
+//! A parameter that the text here does not name is left out. An argument without a name must be given,
 //! unless `??` says what it is otherwise; one with a name is left out where it is not given. The
 //! conversions (`size`, `pad`, `item`, …) are in [`row`](super::row); `then(x)` is the stage that an
 //! argument names, `as x` its label. Text behind `; `, or with ` = `, gives settings of `train`.

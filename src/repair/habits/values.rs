@@ -6,7 +6,7 @@
 //! x.mean(dim=[2, 3])               mean(x, axis: ⟦dim [2, 3]⟧)
 //! ```
 //!
-//! What axes mean is known once the statement is read: see [`axes`](super::axes).
+//! The meaning of axes is known once the statement is read: see [`axes`](super::axes).
 
 use super::pipeline::WrittenStages;
 use super::reader::{HabitReader, is_space};
