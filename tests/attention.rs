@@ -172,6 +172,26 @@ fn any_length_and_batch_is_right() {
     }
 }
 
+/// Keys behind the last query are hidden from all: their gradients are zeros, and written.
+#[test]
+fn causal_scores_of_more_keys_than_queries_are_right() {
+    let way = "softmax(where(iota([T, M], axis: 1) <= iota([T, M], axis: 0), \
+        q @ transpose(memory |> dense(8)), -1e30)) @ (memory |> dense(8))";
+    for (length, batch) in [(32, 1), (32, 2), (33, 3), (49, 2)] {
+        let way = way.replace("[T, M]", &format!("[{length}, {MEMORY}]"));
+        let graph = training_with_gradients(&experiment(&program(length, &way), Vec::new()));
+        let job = job(graph, batch);
+        let (want, got) = (Engine::Graph.run(&job, 1), Engine::Loops(2).run(&job, 1));
+        for (output, want) in &want.outputs {
+            assert_close(&got.outputs[output], want, &format!("{length}, {batch}: {output}"));
+        }
+        for target in targets() {
+            let compiled = compile(job.lowered(), &target);
+            assert!(job.execute(&compiled, 1, 2) == got, "{length}, {batch}: {}", target.name());
+        }
+    }
+}
+
 /// Some attention: work on scores in any order, then some weights of the values.
 fn random_way(random: &mut Sequence, length: usize) -> String {
     const WORK: [&str; 10] = [

@@ -281,8 +281,10 @@ impl ScoreKernel {
             product.turn(nest);
         }
         let (whole, rest) = (self.rows / self.block, self.rows % self.block);
-        let many = whole + rest.min(1) > 1;
-        if many {
+        // No row of a block that ends before the last columns stores these.
+        let leaves = self.causal && rest == 0 && self.rows < self.columns;
+        let adds = whole + rest.min(1) > 1 || leaves;
+        if adds {
             self.takers.iter().for_each(|product| product.clear(nest, self.columns));
         }
         let ends = if self.causal { MOST_ENDS.min(whole) } else { 1 };
@@ -298,7 +300,7 @@ impl ScoreKernel {
                 nest.values.writer.open(Some(var));
                 start = start.plus(&Affine::var(var).times(self.block as i64));
             }
-            let block = ScoreBlock { first: start, rows: self.block, columns, adds: many };
+            let block = ScoreBlock { first: start, rows: self.block, columns, adds };
             self.rows(nest, &block);
             if let Some(var) = var {
                 nest.values.writer.close_for(var);
@@ -306,7 +308,7 @@ impl ScoreKernel {
         }
         if rest > 0 {
             let first = Affine::constant((whole * self.block) as i64);
-            let block = ScoreBlock { first, rows: rest, columns: self.columns, adds: many };
+            let block = ScoreBlock { first, rows: rest, columns: self.columns, adds };
             self.rows(nest, &block);
         }
     }
