@@ -8,11 +8,10 @@
 //! Tokens are read from left to right; what is known is replaced, and all else stays as it is, space
 //! and all.
 
-use super::names::{NAMESPACES, RESHAPES, SEQUENCES, WORDS};
 use super::pipeline::{WrittenStage, WrittenStages};
 use super::prototxt;
 use super::row::{self, GivenArgument};
-use super::table::TableRow;
+use super::table::{NAMESPACES, RESHAPES, SEQUENCES, TableRow, WORDS};
 use super::tokens::{ForeignToken, ForeignTokenKind, closer, split};
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -26,10 +25,6 @@ pub struct HabitReader<'a> {
     pub declared: HashSet<&'a str>,
     /// Layers that were given a name: `self.fc1 = nn.Linear(784, 64)`.
     pub layers: HashMap<&'a str, WrittenStages>,
-    /// Names that are another value's: `inputs = keras.Input(…)`.
-    pub aliases: HashMap<&'a str, String>,
-    /// Settings that arguments of other calls are here: `Adam(clipnorm=1.0)`.
-    pub extra: RefCell<Vec<(String, String)>>,
     /// The space before the line that is read.
     pub indent: String,
     /// The parts of this statement that were read: what stands in brackets is looked at as one thing,
@@ -135,11 +130,6 @@ impl<'a> HabitReader<'a> {
         if token.is("(") {
             return self.tuple(tokens, at);
         }
-        if token.is("[") && at > 0 && tokens[at - 1].is("|>") {
-            let close = closer(tokens, at)?;
-            let stages = self.sequence(&tokens[at..=close])?;
-            return Some((ReadPart::Stages(stages), close + 1));
-        }
         let behind_dot = at > 0 && tokens[at - 1].is(".");
         if token.kind != ForeignTokenKind::Word || behind_dot {
             return None;
@@ -185,9 +175,6 @@ impl<'a> HabitReader<'a> {
         if !open.is("(") {
             return None;
         }
-        if let Some(merged) = self.merged(path, tokens, next) {
-            return Some((ReadPart::Value(merged.0), merged.1));
-        }
         let close = closer(tokens, next)?;
         let inner = &tokens[next + 1..close];
         if let Some(value) = self.reshaped(path, inner) {
@@ -232,7 +219,7 @@ impl<'a> HabitReader<'a> {
         let inner = tokens.get(next).filter(adjacent).and_then(|_| closer(tokens, next));
         match inner {
             Some(close) => {
-                let (stages, value) = self.of_values(stages, &tokens[next + 1..close]);
+                let value = self.written(&tokens[next + 1..close]);
                 (ReadPart::Value(stages.applied(&value, &self.indent)), close + 1)
             }
             None => (ReadPart::Stages(stages), next),
@@ -246,8 +233,7 @@ impl<'a> HabitReader<'a> {
             return self.sequence(inner);
         }
         let own = spaces.is_empty() && self.declared.contains(name);
-        let is_setting =
-            |row: &TableRow| row.ours.split("; ").next().is_some_and(|it| it.contains(" = "));
+        let is_setting = |row: &TableRow| row.ours.contains(" = ");
         let foreign = spaces.iter().all(|space| NAMESPACES.contains(space));
         let args = self.arguments(inner);
         let fits = |row: &&'static TableRow| foreign || is_setting(row);
@@ -256,38 +242,11 @@ impl<'a> HabitReader<'a> {
             let made = row::applied(row, &args)?;
             Some((row::is_foreign(row, name, &args) || !spaces.is_empty(), made))
         });
-        let mut made = found.filter(|(foreign, _)| *foreign && !own).map(|(_, made)| made)?;
-        if !made.stages.is_empty() {
-            // A call may be read more than once.
-            let mut extra = self.extra.borrow_mut();
-            extra.extend(std::mem::take(&mut made.settings));
-            let mut known = HashSet::new();
-            extra.retain(|(key, _)| known.insert(key.clone()));
-        }
-        Some(made)
-    }
-
-    /// A layer that is written as here, by itself: `flatten`, `dense(128)`.
-    pub fn own_stage(&self, tokens: &[ForeignToken<'a>]) -> Option<WrittenStages> {
-        let name = tokens[0].text;
-        let is_call = match tokens {
-            [_] => true,
-            [_, open, .., close] => {
-                open.is("(") && close.is(")") && closer(tokens, 1) == Some(tokens.len() - 1)
-            }
-            _ => false,
-        };
-        let is_layer = row::is_layer(name) || self.declared.contains(name);
-        if !is_call || !is_layer || tokens[0].kind != ForeignTokenKind::Word {
-            return None;
-        }
-        let callee = self.written(tokens);
-        let stages = vec![WrittenStage { callee, ..WrittenStage::default() }];
-        Some(WrittenStages { stages, piped: true, ..WrittenStages::default() })
+        found.filter(|(foreign, _)| *foreign && !own).map(|(_, made)| made)
     }
 
     /// The layers of a `Sequential`.
-    pub fn sequence(&self, inner: &[ForeignToken<'a>]) -> Option<WrittenStages> {
+    fn sequence(&self, inner: &[ForeignToken<'a>]) -> Option<WrittenStages> {
         let inner = match inner {
             [open, .., close] if open.is("[") && close.is("]") => &inner[1..inner.len() - 1],
             _ => inner,
@@ -333,9 +292,6 @@ impl<'a> HabitReader<'a> {
         (open, close): (usize, usize),
     ) -> (ReadPart, usize) {
         let mut text = format!("{}(", self.plain(path));
-        // `torch.max(x, 1)`
-        let of_axis = |name: &&str| matches!(*name, "max" | "min" | "sum" | "mean" | "argmax");
-        let reduces = path[0] == "torch" && path.last().is_some_and(of_axis);
         let mut done = tokens[open].end();
         for part in split(&tokens[open + 1..close], |token| token.is(",")) {
             text.push_str(&self.gap(done, part[0].start));
@@ -343,14 +299,7 @@ impl<'a> HabitReader<'a> {
                 [name, sign, value @ ..]
                     if name.kind == ForeignTokenKind::Word && sign.is("=") && !value.is_empty() =>
                 {
-                    let value = self.written(value);
-                    text.push_str(&match name.text {
-                        "dim" => format!("axis: ⟦dim {value}⟧"),
-                        name => format!("{name}: {value}"),
-                    });
-                }
-                _ if reduces && part[0].start > tokens[open].end() => {
-                    text.push_str(&format!("axis: ⟦dim {}⟧", self.written(part)));
+                    text.push_str(&format!("{}: {}", name.text, self.written(value)));
                 }
                 _ => text.push_str(&self.written(part)),
             }
@@ -374,9 +323,6 @@ impl<'a> HabitReader<'a> {
         (at, next): (usize, usize),
     ) -> Option<(ReadPart, usize)> {
         let (name, spaces) = path.split_last()?;
-        if let Some(alias) = self.aliases.get(name).filter(|_| spaces.is_empty()) {
-            return Some((ReadPart::Value(alias.clone()), next));
-        }
         let word = WORDS.iter().find(|(theirs, _)| spaces.is_empty() && theirs == name);
         if let Some((_, ours)) = word {
             return Some((ReadPart::Value((*ours).to_owned()), next));
@@ -405,14 +351,8 @@ impl<'a> HabitReader<'a> {
             return None;
         }
         let value = value.join(".");
-        if let Some(reduced) = self.reduced(name, &value, inner) {
-            return Some(reduced);
-        }
         if *name == "flatten" {
-            let args = self.arguments(inner);
-            let is_one =
-                |arg: &GivenArgument| arg.value == "1" || arg.name.as_deref() == Some("end_dim");
-            return args.iter().all(is_one).then(|| format!("flatten({value})"));
+            return Some(format!("flatten({value})"));
         }
         if !RESHAPES.contains(name) {
             return None;
@@ -446,8 +386,7 @@ impl<'a> HabitReader<'a> {
         {
             let inner = &tokens[next + 3..close];
             let args = self.arguments(inner);
-            let spaced = ["torch", name.text];
-            let rows = row::rows(&spaced[1..]).collect::<Vec<_>>();
+            let rows = row::rows(std::slice::from_ref(&name.text)).collect::<Vec<_>>();
             let Some(stages) = rows.iter().find_map(|row| row::applied(row, &args)) else { break };
             read = match read {
                 ReadPart::Value(value) => {
@@ -470,7 +409,7 @@ fn is_parameters(value: &[ForeignToken<'_>]) -> bool {
 }
 
 /// Whether a name only says where something is.
-pub fn is_space(name: &str) -> bool {
+fn is_space(name: &str) -> bool {
     NAMESPACES.contains(&name)
 }
 
