@@ -1,6 +1,8 @@
 //! Tables, series, texts and arrays as data, as a user meets them: what is read right, what is refused and
 //! where the message points, and that what was fitted is applied again.
 
+#[path = "support/archive.rs"]
+mod archive;
 #[path = "tables/damaged.rs"]
 mod damaged;
 #[path = "support/folder.rs"]

@@ -245,14 +245,10 @@ impl Session {
     ) -> Result<(ParsedProgram, Vec<Diagnostic>), Failure> {
         let prelude_id = self.add_prelude();
         let (loading, found) = self.load_all(main, text)?;
-        let prelude = match self.prelude.clone() {
-            Some(prelude) => prelude,
-            None if self.reached_only => Arc::new(self.reached_prelude(prelude_id)?),
-            None => Arc::new(self.parse_file(prelude_id)?.expect("the prelude parses")),
+        let prelude = match self.reached_only {
+            true => Arc::new(self.reached_prelude(prelude_id)?),
+            false => self.whole_prelude(prelude_id)?,
         };
-        if !self.reached_only {
-            self.prelude = Some(prelude.clone());
-        }
         Ok((ParsedProgram { files: loading.files, prelude, tokens: loading.tokens }, found))
     }
 
@@ -355,6 +351,15 @@ impl Session {
             return Ok(text.clone());
         }
         used_program(path).map_err(|error| error.to_string())
+    }
+
+    /// The prelude's tree, parsed unless it was before.
+    pub(crate) fn whole_prelude(&mut self, id: FileId) -> Result<Arc<ast::File>, Failure> {
+        let prelude = match self.prelude.clone() {
+            Some(prelude) => prelude,
+            None => Arc::new(self.parse_file(id)?.expect("the prelude parses")),
+        };
+        Ok(self.prelude.insert(prelude).clone())
     }
 
     /// The items of the prelude that the program's files reach.

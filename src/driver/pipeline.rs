@@ -187,7 +187,7 @@ impl Session {
         session
     }
 
-    fn add_times(&mut self, timings: &[Timing]) {
+    pub(crate) fn add_times(&mut self, timings: &[Timing]) {
         timings.iter().for_each(|timing| self.add_time(&timing.pass, timing.seconds));
     }
 

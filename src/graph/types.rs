@@ -108,6 +108,13 @@ impl Shape {
         dims.into()
     }
 
+    /// The same with an extent of 1 at some axes, as a reduction that keeps them gives it.
+    pub fn kept(&self, axes: &[usize]) -> Shape {
+        let mut dims = self.to_vec();
+        axes.iter().for_each(|&axis| dims[axis] = Dim::Known(1));
+        dims.into()
+    }
+
     /// The same with one dimension more, before that at `axis`.
     pub fn inserted(&self, axis: usize, dim: Dim) -> Shape {
         [&self[..axis], &[dim], &self[axis..]].concat().into()

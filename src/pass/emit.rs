@@ -181,10 +181,9 @@ impl Emit {
     /// Undoes the removal of `axes` of `shape` by repeating: the shape of `x` is `shape` without
     /// them, the result's is `shape`.
     pub fn spread(&mut self, x: NodeId, axes: &[usize], shape: &Shape) -> NodeId {
-        let kept = axes.iter().fold(shape.clone(), |kept, &axis| kept.with(axis, Dim::Known(1)));
         // Broadcasting aligns at the last axis, so leading axes need no place kept for them.
         let leading = axes.iter().enumerate().all(|(position, &axis)| position == axis);
-        let x = if leading { x } else { self.reshape(x, &kept) };
+        let x = if leading { x } else { self.reshape(x, &shape.kept(axes)) };
         self.broadcast(x, shape)
     }
 

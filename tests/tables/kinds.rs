@@ -1,5 +1,6 @@
 //! What a column holds, where the program does not say it, and whether a loss can take it.
 
+use crate::archive::npz;
 use crate::{Folder, PLAIN, line, program};
 
 /// A program without fields that learns `y`.
@@ -92,39 +93,16 @@ fn a_member_of_an_archive_that_no_field_needs_stays_packed() {
              train net on d {{ loss = mse }}\n"
         );
         let folder = Folder::new(&[("p.nn", text.as_bytes())]);
-        let parts =
-            ["x", "y", "z"].map(|name| (name, super::npy("<f4", false, "(2, 2)", &[0; 16])));
-        folder.write(name, &stored(&parts));
+        let array = |byte: u8| super::npy("<f4", false, "(2, 2)", &[byte; 16]);
+        let parts = [("x.npy", array(0)), ("y.npy", array(0)), ("z.npy", array(1))];
+        let mut file = npz(&parts, false);
+        let elements = file.windows(16).position(|it| it == [1; 16]).expect("the elements of `z`");
+        file[elements] = 2;
+        folder.write(name, &file);
         folder
     };
     // The sum of the member `z` is wrong, which shows where it is read.
     members("x.npz", "y").good(&["check", "p.nn"]);
     let said = members("x.npz", "z").bad(&["check", "p.nn"]);
     assert!(said.contains("the checksum of `z.npy` does not match"), "{said}");
-}
-
-/// An archive of members as they are; the sum of the last is wrong.
-fn stored(parts: &[(&str, Vec<u8>)]) -> Vec<u8> {
-    let (mut file, mut directory) = (Vec::new(), Vec::new());
-    for (index, (name, bytes)) in parts.iter().enumerate() {
-        let (name, size) = (format!("{name}.npy"), (bytes.len() as u32).to_le_bytes());
-        let sum = if index + 1 == parts.len() { 1 } else { crc32(bytes) };
-        let length = [name.len() as u8, 0, 0, 0];
-        let offset = (file.len() as u32).to_le_bytes();
-        let facts = [&[0; 8], &sum.to_le_bytes()[..], &size, &size, &length].concat();
-        file.extend([b"PK\x03\x04\x14\0", &facts[..], name.as_bytes(), bytes].concat());
-        let entry = [b"PK\x01\x02\x14\0\x14\0", &facts[..], &[0; 10], &offset, name.as_bytes()];
-        directory.extend(entry.concat());
-    }
-    let start = (file.len() as u32).to_le_bytes();
-    let count = (parts.len() as u16).to_le_bytes();
-    let size = (directory.len() as u32).to_le_bytes();
-    file.extend(directory);
-    file.extend([b"PK\x05\x06\0\0\0\0", &count[..], &count, &size, &start, &[0; 2]].concat());
-    file
-}
-
-fn crc32(bytes: &[u8]) -> u32 {
-    let step = |sum: u32, _| if sum & 1 == 1 { sum >> 1 ^ 0xedb8_8320 } else { sum >> 1 };
-    !bytes.iter().fold(!0u32, |sum, &byte| (0..8).fold(sum ^ u32::from(byte), step))
 }

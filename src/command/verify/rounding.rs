@@ -11,7 +11,8 @@ use crate::base::entity::{Arena, Entity};
 use crate::base::rng::Sequence;
 use crate::base::tensor::{DType, Data, Tensor};
 use crate::graph::interp::{self as oracle, Env, StepOutcome};
-use crate::graph::{Binary, Graph, Node, NodeArgs, NodeId, Op, Type};
+use crate::graph::{Binary, Graph, Node, NodeId, Op, Type};
+use smallvec::smallvec;
 use std::collections::BTreeMap;
 
 /// How often inputs are changed to see what becomes of it.
@@ -70,37 +71,22 @@ fn noisy(graph: &Graph, change: u64) -> Graph {
             streams += 1;
             let noise = Op::Uniform { shape: ty.shape.clone(), stream: streams };
             let noise =
-                nodes.push(Node { op: noise, args: NodeArgs::new(), ty: ty.clone(), origin: None });
+                nodes.push(Node { op: noise, args: smallvec![], ty: ty.clone(), origin: None });
             let mut apply = |op: Binary, to: NodeId, by: f64| {
                 let scalar = Type::scalar(DType::F32);
                 let by = Op::Const(f64::from(by as f32), DType::F32);
-                let by =
-                    nodes.push(Node { op: by, args: NodeArgs::new(), ty: scalar, origin: None });
+                let by = nodes.push(Node { op: by, args: smallvec![], ty: scalar, origin: None });
                 let repeated = Op::Broadcast(ty.shape.clone());
-                let repeated = Node {
-                    op: repeated,
-                    args: NodeArgs::from_slice(&[by]),
-                    ty: ty.clone(),
-                    origin: None,
-                };
+                let repeated =
+                    Node { op: repeated, args: smallvec![by], ty: ty.clone(), origin: None };
                 let by = if ty.shape.rank() > 0 { nodes.push(repeated) } else { by };
                 let op = Op::Binary(op);
-                nodes.push(Node {
-                    op,
-                    args: NodeArgs::from_slice(&[to, by]),
-                    ty: ty.clone(),
-                    origin: None,
-                })
+                nodes.push(Node { op, args: smallvec![to, by], ty: ty.clone(), origin: None })
             };
             let noise = apply(Binary::Mul, noise, 4.8e-7);
             let noise = apply(Binary::Add, noise, 1.0 - 2.4e-7);
             let op = Op::Binary(Binary::Mul);
-            name = nodes.push(Node {
-                op,
-                args: NodeArgs::from_slice(&[name, noise]),
-                ty,
-                origin: None,
-            });
+            name = nodes.push(Node { op, args: smallvec![name, noise], ty, origin: None });
         }
         names.push(name);
     }

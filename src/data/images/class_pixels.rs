@@ -13,27 +13,25 @@ use std::io::Cursor;
 use image::ImageFormat;
 use png::{BitDepth, ColorType, Decoder, Limits, OutputInfo, Transformations};
 
-use super::decode::{Header, PIXEL_MEMORY, Pixels};
+use super::decode::{Header, PIXEL_MEMORY};
 
 const HELP: &str = "the bytes of a grey image, or the places in a palette, are the classes";
 
-/// The classes of a mask's pixels, in one channel. An error is a reason in plain words.
-pub fn class_pixels(file: &[u8]) -> Result<Pixels, String> {
-    let header = Header::read(file)?;
+/// The classes of a mask's pixels, row after row. An error is a reason in plain words.
+pub fn class_pixels(file: &[u8], header: Header<'_>) -> Result<Vec<u8>, String> {
     if image::guess_format(file).ok() == Some(ImageFormat::Png) {
-        let pixels = of_png(file, header.megapixels)?;
-        return Ok(Pixels { bytes: pixels, channels: 1, ..header.blank() });
+        return of_png(file, header.megapixels);
     }
     let pixels = header.decode(3)?;
     if pixels.channels == 1 {
-        return Ok(pixels);
+        return Ok(pixels.bytes);
     }
     // Some formats have no grey of their own.
     let (all, _) = pixels.bytes.as_chunks::<3>();
     if all.iter().any(|[red, green, blue]| red != green || green != blue) {
         return Err(format!("a mask in colours; {HELP} (PNG has both)"));
     }
-    Ok(Pixels { bytes: all.iter().map(|pixel| pixel[0]).collect(), channels: 1, ..pixels })
+    Ok(all.iter().map(|pixel| pixel[0]).collect())
 }
 
 /// The stored values of a PNG.
@@ -78,6 +76,10 @@ fn unpacked(packed: &[u8], info: &OutputInfo) -> Vec<u8> {
 mod tests {
     use super::*;
 
+    fn classes(file: &[u8]) -> Result<Vec<u8>, String> {
+        class_pixels(file, Header::read(file)?)
+    }
+
     fn png(color: ColorType, depth: BitDepth, size: (u32, u32), bytes: &[u8]) -> Vec<u8> {
         let mut file = Vec::new();
         let mut encoder = png::Encoder::new(&mut file, size.0, size.1);
@@ -93,9 +95,7 @@ mod tests {
     #[test]
     fn stored_values_are_the_classes() {
         use BitDepth::{Eight, Four, One, Two};
-        let read = |color, depth, bytes: &[u8]| {
-            class_pixels(&png(color, depth, (3, 2), bytes)).map(|pixels| pixels.bytes)
-        };
+        let read = |color, depth, bytes: &[u8]| classes(&png(color, depth, (3, 2), bytes));
         let eight = [0, 1, 2, 3, 1, 0];
         for color in [ColorType::Grayscale, ColorType::Indexed] {
             assert_eq!(read(color, Eight, &eight).unwrap(), eight);
@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn what_has_no_classes_is_refused() {
         let refused = |color, depth, bytes: &[u8]| {
-            class_pixels(&png(color, depth, (1, 1), bytes)).expect_err("no classes")
+            classes(&png(color, depth, (1, 1), bytes)).expect_err("no classes")
         };
         let eight = BitDepth::Eight;
         assert!(refused(ColorType::Rgb, eight, &[1, 1, 1]).contains("in colours"));
@@ -125,7 +125,7 @@ mod tests {
         let coded = |image: image::DynamicImage| {
             let mut file = Cursor::new(Vec::new());
             image.write_to(&mut file, ImageFormat::Bmp).unwrap();
-            class_pixels(&file.into_inner()).map(|pixels| pixels.bytes)
+            classes(&file.into_inner())
         };
         let grey = image::RgbImage::from_raw(2, 1, vec![1, 1, 1, 0, 0, 0]).unwrap();
         assert_eq!(coded(grey.into()).unwrap(), [1, 0]);

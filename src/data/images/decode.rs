@@ -98,13 +98,6 @@ impl<'a> Header<'a> {
         (height, width)
     }
 
-    /// The image without its pixels, as they stand in the file.
-    pub fn blank(&self) -> Pixels {
-        let (width, height) = self.decoder.dimensions();
-        let orientation = Orientation::NoTransforms;
-        Pixels { width, height, channels: 1, bytes: Vec::new(), orientation }
-    }
-
     /// Whether the image has no colours.
     pub fn is_grey(&self) -> bool {
         !self.decoder.color_type().has_color()

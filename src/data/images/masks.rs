@@ -14,7 +14,7 @@ use fast_image_resize::Resizer;
 use rayon::prelude::*;
 
 use super::class_pixels::class_pixels;
-use super::decode::{Header, Pixels};
+use super::decode::Header;
 use super::{ImageFiles, Options, images_below, read_image};
 use crate::base::schema::{ClassField, Field, FieldKind, Schema};
 use crate::base::shown::Show;
@@ -154,15 +154,16 @@ fn mask_of(file: &Path, folder: &Path, masks: &Path) -> Result<PathBuf, DataErro
 
 /// The classes of a mask's pixels at another size.
 fn classes(picture: &[u8], mask: &[u8], sides: [usize; 2], out: &mut [u8]) -> Result<(), String> {
-    let pixels = class_pixels(mask)?;
+    let header = Header::read(mask)?;
+    let (own_height, own_width) = header.sides();
+    let pixels = class_pixels(mask, header)?;
     let (of_height, of_width) = Header::read(picture)?.sides();
-    let Pixels { height: own_height, width: own_width, .. } = pixels;
     if (own_height, own_width) != (of_height, of_width) {
         return Err(format!(
             "a mask of {own_height} × {own_width} for a picture of {of_height} × {of_width}"
         ));
     }
     let own = [own_height, own_width].map(|side| side as usize);
-    nearest((&pixels.bytes, own), (out, sides), false);
+    nearest((&pixels, own), (out, sides), false);
     Ok(())
 }

@@ -16,36 +16,27 @@ const SMALL: usize = 64;
 
 /// The columns of `count` samples, the small ones of them in rows where there are several.
 pub fn side_by_side(fields: &[Field], columns: Vec<Column>, count: usize) -> Vec<Column> {
-    let small = |(field, column): (&Field, &Column)| {
-        (matches!(column, Column::Memory(_)) && (1..=SMALL).contains(&field.bytes()))
-            .then(|| field.bytes())
+    let mut step = 0;
+    let mut place = |(field, column): (&Field, &Column)| {
+        let (size, first) = (field.bytes(), step);
+        let is_small = matches!(column, Column::Memory(_)) && (1..=SMALL).contains(&size);
+        step += if is_small { size } else { 0 };
+        is_small.then_some(first)
     };
-    let sizes: Vec<Option<usize>> = fields.iter().zip(&columns).map(small).collect();
-    if sizes.iter().flatten().count() < 2 {
+    let places: Vec<Option<usize>> = fields.iter().zip(&columns).map(&mut place).collect();
+    if places.iter().flatten().count() < 2 {
         return columns;
     }
-    let step = sizes.iter().flatten().sum();
-    let (rows, mut first) = (rows(&columns, &sizes, step, count), 0);
-    let columns = columns.into_iter().zip(sizes).map(|(column, size)| match size {
-        None => column,
-        Some(size) => {
-            first += size;
-            Column::Row { rows: rows.clone(), first: first - size, step }
-        }
-    });
-    columns.collect()
-}
-
-/// The bytes of small fields, sample after sample; those in memory with `sizes` are such.
-fn rows(columns: &[Column], sizes: &[Option<usize>], step: usize, count: usize) -> Arc<Vec<u8>> {
     let mut rows = vec![0; step * count];
-    let mut first = 0;
-    for (column, size) in columns.iter().zip(sizes) {
-        let (Column::Memory(bytes), &Some(size)) = (column, size) else { continue };
-        let values = bytes.chunks_exact(size);
-        let rooms = rows.chunks_exact_mut(step);
-        rooms.zip(values).for_each(|(row, value)| row[first..][..size].copy_from_slice(value));
-        first += size;
+    for ((field, column), place) in fields.iter().zip(&columns).zip(&places) {
+        let (Column::Memory(bytes), &Some(first)) = (column, place) else { continue };
+        let values = bytes.chunks_exact(field.bytes());
+        for (row, value) in rows.chunks_exact_mut(step).zip(values) {
+            row[first..][..value.len()].copy_from_slice(value);
+        }
     }
-    Arc::new(rows)
+    let rows = Arc::new(rows);
+    let in_rows = |first| Column::Row { rows: rows.clone(), first, step };
+    let columns = columns.into_iter().zip(places);
+    columns.map(|(column, place)| place.map_or(column, in_rows)).collect()
 }

@@ -91,8 +91,8 @@ fn fields(
     for (name, column) in columns {
         column.one_kind(name)?;
         let is_target = name == target;
-        let is_number = column.texts == 0;
-        if !is_target && column.missing > 0 {
+        let is_number = column.texts.count == 0;
+        if !is_target && column.missing.count > 0 {
             return Err(column.without_values(name));
         }
         match (is_target, is_number) {

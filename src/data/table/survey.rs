@@ -20,22 +20,39 @@ pub const MOST_CATEGORIES: usize = 1000;
 /// Words for a missing value that a message shows.
 const MOST_WORDS: usize = 8;
 
+/// Cells of a kind.
+#[derive(Default)]
+pub struct MetCells {
+    /// How many there are.
+    pub count: usize,
+    /// The first one, with its line.
+    first: Option<(u64, Vec<u8>)>,
+}
+
+impl MetCells {
+    fn meet(&mut self, line: u64, cell: &[u8]) {
+        self.count += 1;
+        self.first.get_or_insert_with(|| (line, cell.to_vec()));
+    }
+
+    /// Adds those further down.
+    fn append(&mut self, more: MetCells) {
+        self.count += more.count;
+        self.first = self.first.take().or(more.first);
+    }
+}
+
 /// Facts about a column.
 #[derive(Default)]
 pub struct ColumnSurvey {
-    /// Cells that are numbers, and the first one with its line.
-    numbers: usize,
-    first_number: Option<(u64, Vec<u8>)>,
-    /// Cells without a value, and the line of the first.
-    pub missing: usize,
-    first_missing: Option<u64>,
-    /// Cells that are no numbers, and the first one with its line.
-    pub texts: usize,
-    first_text: Option<(u64, Vec<u8>)>,
-    /// Those of them that are meant as numbers, and the first one with its line.
-    meant: usize,
-    first_meant: Option<(u64, Vec<u8>)>,
-    /// Those of them that are words for a missing value, and the words.
+    numbers: MetCells,
+    /// Cells without a value.
+    pub missing: MetCells,
+    /// Cells that are no numbers.
+    pub texts: MetCells,
+    /// Those of them that are meant as numbers.
+    meant: MetCells,
+    /// How many of them are words for a missing value, and the words.
     absent: usize,
     words: BTreeSet<Vec<u8>>,
     /// Different texts, as far as they are counted.
@@ -47,23 +64,15 @@ impl ColumnSurvey {
     pub fn meet(&mut self, line: u64, cell: &[u8], format: &TableFormat) {
         let cell = cell.trim_ascii();
         if cell.is_empty() || format.na.iter().any(|na| na.as_bytes() == cell) {
-            self.missing += 1;
-            self.first_missing.get_or_insert(line);
-            return;
+            return self.missing.meet(line, cell);
         }
-        let here = || (line, cell.to_vec());
+        self.count(cell);
         if finite(cell).is_some() {
-            self.numbers += 1;
-            self.first_number.get_or_insert_with(here);
-            return self.count(cell);
+            return self.numbers.meet(line, cell);
         }
-        self.texts += 1;
-        self.first_text.get_or_insert_with(here);
+        self.texts.meet(line, cell);
         match meant(cell) {
-            OddCell::Number => {
-                self.meant += 1;
-                self.first_meant.get_or_insert_with(here);
-            }
+            OddCell::Number => self.meant.meet(line, cell),
             OddCell::Absent => {
                 self.absent += 1;
                 if self.words.len() < MOST_WORDS {
@@ -72,7 +81,6 @@ impl ColumnSurvey {
             }
             OddCell::Text => {}
         }
-        self.count(cell);
     }
 
     /// Counts a text, unless enough are known.
@@ -84,15 +92,11 @@ impl ColumnSurvey {
 
     /// Adds the facts about rows further down.
     pub fn append(&mut self, more: ColumnSurvey) {
-        self.numbers += more.numbers;
-        self.missing += more.missing;
-        self.texts += more.texts;
-        self.meant += more.meant;
+        self.numbers.append(more.numbers);
+        self.missing.append(more.missing);
+        self.texts.append(more.texts);
+        self.meant.append(more.meant);
         self.absent += more.absent;
-        self.first_number = self.first_number.take().or(more.first_number);
-        self.first_missing = self.first_missing.or(more.first_missing);
-        self.first_text = self.first_text.take().or(more.first_text);
-        self.first_meant = self.first_meant.take().or(more.first_meant);
         let left = MOST_WORDS - self.words.len();
         self.words.extend(more.words.into_iter().take(left));
         more.different.iter().for_each(|cell| self.count(cell));
@@ -100,10 +104,9 @@ impl ColumnSurvey {
 
     /// Refuses a column that holds both numbers and texts, or texts that are meant as numbers.
     pub fn one_kind(&self, name: &str) -> Result<(), DataError> {
-        let shown = |cell: &[u8]| cut(&String::from_utf8_lossy(cell));
-        match (&self.first_number, &self.first_text) {
-            (Some((line, number)), Some(_)) if self.numbers < self.texts - self.absent => {
-                let (texts, numbers) = (self.texts, self.numbers);
+        let (numbers, texts) = (self.numbers.count, self.texts.count);
+        match (&self.numbers.first, &self.texts.first) {
+            (Some((line, number)), Some(_)) if numbers < texts - self.absent => {
                 let message = format!(
                     "`{}` is a text in {}, but a number in {numbers}; the first is line {line}: `{}`",
                     cut(name),
@@ -116,15 +119,15 @@ impl ColumnSurvey {
                 let message = format!(
                     "`{}` is a number in {}, but not in {}; the first is line {line}: `{}`",
                     cut(name),
-                    rows(self.numbers),
-                    self.texts,
+                    rows(numbers),
+                    texts,
                     shown(text)
                 );
                 Err(DataError::new(message).help(self.way_out(text)))
             }
             // All but a few: a text that is a number by chance makes no numbers of the others.
-            _ if 2 * self.meant > self.texts - self.absent => {
-                let Some((line, text)) = &self.first_meant else { return Ok(()) };
+            _ if 2 * self.meant.count > texts - self.absent => {
+                let Some((line, text)) = &self.meant.first else { return Ok(()) };
                 let Err(error) = number(text) else { return Ok(()) };
                 let column = cut(name);
                 let message = format!("line {line}, column `{column}`: {}", error.message);
@@ -138,20 +141,18 @@ impl ColumnSurvey {
 
     /// Ways out for texts in a column of numbers.
     fn way_out(&self, first: &[u8]) -> String {
-        if self.absent == self.texts {
-            let words = self.words.iter().map(|word| {
-                let word = cut(&String::from_utf8_lossy(word));
-                format!("\"{word}\"")
-            });
+        if self.absent == self.texts.count {
+            let words = self.words.iter().map(|word| format!("\"{}\"", shown(word)));
             let words = words.collect::<Vec<_>>().join(", ");
             return format!("if it means that there is no value, say so: `na: [{words}]`");
         }
-        let odd = self.first_meant.as_ref().filter(|_| self.meant + self.absent == self.texts);
+        let is_odd = self.meant.count + self.absent == self.texts.count;
+        let odd = self.meant.first.as_ref().filter(|_| is_odd);
         let help = match odd.map(|(_, cell)| number(cell)) {
             Some(Err(error)) => error.help.unwrap_or_default().into(),
             _ => format!(
                 "mend the cells, or, if they mean that there is no value, `na: [\"{}\"]`",
-                cut(&String::from_utf8_lossy(first))
+                shown(first)
             ),
         };
         as_category(&format!("{help}; if it holds texts"))
@@ -159,14 +160,14 @@ impl ColumnSurvey {
 
     /// Says that cells have no value, and what to do.
     pub fn without_values(&self, name: &str) -> DataError {
-        let all = self.missing + self.numbers + self.texts;
+        let all = self.missing.count + self.numbers.count + self.texts.count;
         let message = format!(
             "`{}` has no value in {} of {all} rows; the first is line {}",
             cut(name),
-            self.missing,
-            self.first_missing.unwrap_or_default()
+            self.missing.count,
+            self.missing.first.as_ref().map_or(0, |(line, _)| *line)
         );
-        let word = match self.texts {
+        let word = match self.texts.count {
             0 => "numbers([…], missing: mean)",
             _ => "category(missing: unknown)",
         };
@@ -175,6 +176,10 @@ impl ColumnSurvey {
         );
         DataError::new(message).help(help)
     }
+}
+
+fn shown(cell: &[u8]) -> String {
+    cut(&String::from_utf8_lossy(cell))
 }
 
 fn rows(count: usize) -> String {

@@ -50,10 +50,10 @@ impl Session {
         mut schemas: Schemas,
         fixes: &Budget,
     ) -> Result<Front, Failure> {
-        if let Some(front) = self.without_findings(&text, request, &mut schemas)? {
-            return Ok(front);
-        }
-        let (parsed, mut checked) = self.parse_and_check(text, request, &mut schemas)?;
+        let (parsed, mut checked) = match self.without_errors(&text, request, &mut schemas)? {
+            Some(sound) => sound,
+            None => self.parse_and_check(text, request, &mut schemas)?,
+        };
         if let Some(found) = habits::findings(self, request, &checked.errors, fixes) {
             return Err(self.program_failure(found));
         }
@@ -69,28 +69,34 @@ impl Session {
         Err(self.program_failure(found))
     }
 
-    /// A program of which nothing is to be said, checked with no more of the prelude than it reaches.
-    /// Findings in any other may be about any item.
-    fn without_findings(
+    /// A program without errors, checked with no more of the prelude than it reaches. The errors of any
+    /// other may be about any item; so may fixes of warnings, which get the whole prelude.
+    fn without_errors(
         &mut self,
         text: &str,
         request: &Request,
         schemas: &mut Schemas,
-    ) -> Result<Option<Front>, Failure> {
-        if self.prelude.is_some() || self.has_printed() {
+    ) -> Result<Option<(ParsedProgram, CheckedProgram)>, Failure> {
+        if self.prelude.is_some() {
             return Ok(None);
         }
         let mut quick = self.beside();
         (quick.reached_only, quick.wanted) = (true, self.wanted.clone());
-        let (_, checked) = quick.parse_and_check(text.to_owned(), request, schemas)?;
+        let (mut parsed, checked) = quick.parse_and_check(text.to_owned(), request, schemas)?;
         self.trees = std::mem::take(&mut quick.trees);
-        if !checked.errors.is_empty() || !checked.warnings.is_empty() {
+        if !checked.errors.is_empty() {
             return Ok(None);
         }
-        self.timings.append(&mut quick.timings);
-        (quick.reached_only, quick.timings) = (false, std::mem::take(&mut self.timings));
-        *self = quick;
-        checked.front().map(Some).map_err(|found| self.program_failure(found))
+        self.add_times(&quick.timings);
+        self.steps += quick.steps;
+        if let Some(text) = quick.take_printed() {
+            self.show(text);
+        }
+        self.sources = quick.sources;
+        if !checked.warnings.is_empty() {
+            parsed.prelude = self.whole_prelude(parsed.prelude.id)?;
+        }
+        Ok(Some((parsed, checked)))
     }
 }
 

@@ -103,9 +103,8 @@ impl Builder {
 
     /// Gives removed axes of `x` back to `reduced`, with extent 1.
     fn keep_axes(&mut self, x: NodeId, reduced: NodeId, axes: &[usize]) -> Built {
-        let mut dims = self.ty(x).shape.to_vec();
-        axes.iter().for_each(|&axis| dims[axis] = Dim::Known(1));
-        self.reshape(reduced, dims.into())
+        let kept = self.ty(x).shape.kept(axes);
+        self.reshape(reduced, kept)
     }
 
     /// `a @ b` as NumPy means it: leading axes are a batch and broadcast; a vector is a row on

@@ -36,6 +36,22 @@ pub(super) struct NetNode {
     pub name: String,
 }
 
+impl NetNode {
+    /// The values that its text names, each as often as it stands there: `x * x` names one twice.
+    pub fn named(&self) -> impl Iterator<Item = NetId> {
+        let settings: Vec<&CallSetting> = match &self.form {
+            NetForm::Call { settings, .. } => settings.iter().map(|(_, setting)| setting).collect(),
+            NetForm::Infix(_, left, right) => vec![left, right],
+            NetForm::Input(_) | NetForm::Index(_) | NetForm::Variable { .. } => Vec::new(),
+        };
+        let args = self.args.iter().enumerate();
+        args.flat_map(move |(place, &arg)| {
+            let times: usize = settings.iter().map(|setting| setting.times(place)).sum();
+            std::iter::repeat_n(arg, times.max(1))
+        })
+    }
+}
+
 /// How a value is written.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum NetForm {
@@ -75,6 +91,16 @@ pub(super) enum CallSetting {
 }
 
 impl CallSetting {
+    /// How often the argument at a place stands in it.
+    fn times(&self, place: usize) -> usize {
+        match self {
+            CallSetting::Arg(arg) => usize::from(*arg == place),
+            CallSetting::List(settings) => settings.iter().map(|it| it.times(place)).sum(),
+            CallSetting::Int(_) | CallSetting::Dim(_) | CallSetting::Float(_) => 0,
+            CallSetting::Word(_) | CallSetting::Text(_) => 0,
+        }
+    }
+
     pub fn ints(values: &[i64]) -> CallSetting {
         // One number for all axes, where they agree.
         match values {

@@ -3,7 +3,7 @@
 
 use super::modules::{ModuleCall, TorchModules};
 use crate::base::entity::Entity;
-use crate::graph::{Binary, Dim, Graph, NodeId, Op, Reduce, Unary};
+use crate::graph::{Binary, Graph, NodeId, Op, Reduce, Unary};
 
 /// The form of a node in Python.
 #[derive(Clone, Debug)]
@@ -169,8 +169,7 @@ impl ModuleMatcher<'_> {
         let Op::Reshape(shape) = self.op(id) else { return None };
         let reduced = self.arg(id);
         let (Op::Reduce(_, axes) | Op::Variance(axes)) = self.op(reduced) else { return None };
-        let mut before = self.graph.ty(self.arg(reduced)).shape.to_vec();
-        axes.iter().for_each(|&axis| before[axis] = Dim::Known(1));
-        (before[..] == shape[..]).then_some(NodePlan::Kept(reduced))
+        let before = &self.graph.ty(self.arg(reduced)).shape;
+        (before.kept(axes) == *shape).then_some(NodePlan::Kept(reduced))
     }
 }

@@ -138,15 +138,7 @@ impl<'a> BodyPrinter<'a> {
         taken: HashSet<String>,
     ) -> BodyPrinter<'a> {
         let mut uses = HashMap::new();
-        // `x * x` reads its only argument twice.
-        let twice = |node: &NetNode| match node.form {
-            NetForm::Infix(_, CallSetting::Arg(a), CallSetting::Arg(b)) if a == b => {
-                Some(node.args[a])
-            }
-            _ => None,
-        };
-        let nodes = own.iter().map(|&id| &net.nodes[id]);
-        let read = nodes.flat_map(|node| node.args.iter().copied().chain(twice(node)));
+        let read = own.iter().flat_map(|&id| net.nodes[id].named());
         for id in read.chain(outputs.iter().map(|(_, id)| *id)) {
             *uses.entry(id).or_insert(0) += 1;
         }
