@@ -116,6 +116,15 @@ impl BoundGraph {
         self.facts[node.index()].sums_columns
     }
 
+    /// Whether a node reduces other axes than the first, which is the batch's: its value is one of a
+    /// sample alone, and its bits must be the same in any batch, a batch of one among them.
+    pub fn sums_by_sample(&self, node: NodeId) -> bool {
+        match &self.nodes[node].op {
+            Op::Reduce(_, axes) | Op::Variance(axes) => !axes.contains(&0),
+            _ => false,
+        }
+    }
+
     /// Whether a node is a value of each row, repeated along it.
     pub fn spreads_rows(&self, node: NodeId) -> bool {
         let Node { op, args, .. } = &self.nodes[node];

@@ -17,7 +17,9 @@
 //! part's first rows, and their squares; [`totals`] says how those of parts are combined.
 //!
 //! Rows are added four at a time. Few channels would leave most of a vector empty:
-//! there the vector runs along the rows, in sixteen lanes. Sums of which more than [`MOST_KEPT`](crate::graph::domain::MOST_KEPT)
+//! there the vector runs along the rows, in sixteen lanes. A sample's own sums (of axes behind the
+//! batch's) are added one row after another instead, and not in parts, so that no bit depends on how
+//! many samples there are. Sums of which more than [`MOST_KEPT`](crate::graph::domain::MOST_KEPT)
 //! are kept are not worth a copy for each part: their parts cut the first kept axis instead.
 
 mod loops;
@@ -58,6 +60,8 @@ pub struct ColumnSums {
     joins: Vec<bool>,
     /// The index of a sum among a part's.
     kept: AffineIndex,
+    /// Whether one row is added after another: sums are a sample's own.
+    in_order: bool,
     /// Where sums are added block by block: how the first one is known.
     first: Option<FirstBlockMean>,
 }
@@ -78,8 +82,7 @@ pub fn lower(step: &mut StepBuilder, kernel: &FusedKernel) {
         step.result_buffer(result);
     }
     let title = step.title(kernel);
-    let variance = split.sums.iter().any(|&sum| kind(step, sum) == TotalKind::Variance);
-    let shape = SumShape::of(&split.domain, &split.reduced, variance);
+    let shape = SumShape::of(step, &split);
     let partition = shape.partition;
     let writer = KernelWriter::new(title, partition.parts);
     let values = NestValues::new(step, writer, split.domain.clone(), &split.producers.nodes);
@@ -115,6 +118,16 @@ impl KernelSplit {
         let sums = kernel.nodes.iter().copied().filter(is_sum).collect();
         Some(KernelSplit { sums, producers, domain, reduced })
     }
+
+    /// Whether one of the sums is a variance.
+    pub fn has_variance(&self, step: &StepBuilder) -> bool {
+        self.sums.iter().any(|&sum| kind(step, sum) == TotalKind::Variance)
+    }
+
+    /// Whether a sum is a sample's own.
+    pub fn is_by_sample(&self, step: &StepBuilder) -> bool {
+        self.sums.iter().any(|&sum| step.graph.sums_by_sample(sum))
+    }
 }
 
 impl ColumnSums {
@@ -135,6 +148,7 @@ impl ColumnSums {
             .map(|total| sum(values.step, &mut values.writer, &values.domain, total))
             .collect();
         let kept = kept_form(&split.domain, &split.reduced);
+        let in_order = split.is_by_sample(values.step);
         let joins = joins(nest, &split.producers.nodes, &sums, &kept);
         ColumnSums {
             sums,
@@ -144,6 +158,7 @@ impl ColumnSums {
             reduced: split.reduced.clone(),
             joins,
             kept,
+            in_order,
             first: None,
         }
     }
@@ -212,10 +227,12 @@ struct SumShape {
 }
 
 impl SumShape {
-    fn of(domain: &Domain, reduced: &[bool], variance: bool) -> SumShape {
+    fn of(step: &StepBuilder, split: &KernelSplit) -> SumShape {
+        let KernelSplit { domain, reduced, .. } = split;
         let kept = count(domain, reduced, false);
+        let is_large = kept > MOST_KEPT && !split.has_variance(step);
         let cut = match reduced.iter().position(|&reduced| !reduced) {
-            Some(first) if reduced[0] && kept > MOST_KEPT && !variance => first,
+            Some(first) if reduced[0] && (is_large || split.is_by_sample(step)) => first,
             _ => 0,
         };
         let partition = match cut {

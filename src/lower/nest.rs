@@ -74,8 +74,11 @@ pub fn lower(step: &mut StepBuilder, kernel: &FusedKernel) {
         step.recording = None;
     }
     let one_row = domain.reduces && domain.rows == 0;
-    let sums = |node: &NodeId| step.graph.nodes[*node].op.kind() != OpKind::Choice;
-    if one_row && kernel.nodes.iter().all(sums) {
+    // A sample's own sum is not cut because there is one sample.
+    let is_cut = |node: &NodeId| {
+        step.graph.nodes[*node].op.kind() != OpKind::Choice && !step.graph.sums_by_sample(*node)
+    };
+    if one_row && kernel.nodes.iter().all(is_cut) {
         return full_reduction(step, kernel, domain, table);
     }
     let Some(kernel) = &vectors::lower(step, kernel, &domain) else { return };
@@ -270,8 +273,11 @@ impl<'s, 'a> Nest<'s, 'a> {
             return;
         }
         self.forget();
-        let cols = self.cols.clone();
         for phase in 0..self.passes().max(1) {
+            let cols = self.columns_of(phase);
+            for group in &cols {
+                self.values.index[group.first..group.axis].fill(Affine::default());
+            }
             self.columns(&cols, phase);
         }
         for result in self.results.clone() {

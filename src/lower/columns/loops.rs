@@ -148,7 +148,8 @@ impl ColumnSums {
                 false => vars.push(open(nest, run)),
             }
         }
-        let few = JoinedLoop { extent: rows.extent.min(FIRST_ROWS), ..rows.clone() };
+        let first = if self.in_order { 1 } else { FIRST_ROWS };
+        let few = JoinedLoop { extent: rows.extent.min(first), ..rows.clone() };
         let count = if rows.reduced { few.extent } else { 1 };
         vars.push(open(nest, if rows.reduced { &few } else { rows }));
         let lane = open(nest, vector);
@@ -213,7 +214,8 @@ impl ColumnSums {
         let [outer @ .., rows, vector] = runs else { unreachable!("rows before columns") };
         let vars: Vec<VarId> = outer.iter().map(|run| open(nest, run)).collect();
         let one_vector = outer.iter().all(|run| run.reduced) && rows.reduced;
-        if one_vector && vector.extent < NARROW && rows.extent >= 4 * NARROW {
+        let is_narrow = vector.extent < NARROW && rows.extent >= 4 * NARROW;
+        if one_vector && is_narrow && !self.in_order {
             self.along_rows(nest, part, rows, vector);
         } else if rows.reduced {
             self.several_rows(nest, part, rows, vector);
@@ -269,8 +271,7 @@ impl ColumnSums {
         for (values, sum) in values.into_iter().zip(&self.sums) {
             match sum.kind {
                 TotalKind::Reduce(op) => {
-                    let value = tree(&mut nest.values.writer, op, values);
-                    self.combine(nest, &self.of_part(part), sum.slots[0], op, value);
+                    self.combine_rows(nest, &self.of_part(part), sum.slots[0], op, values);
                 }
                 TotalKind::Variance => self.add_squares(nest, part, sum, values),
             }
@@ -284,14 +285,12 @@ impl ColumnSums {
         let writer = &mut nest.values.writer;
         let rests: Vec<RegId> =
             values.into_iter().map(|value| binary(writer, Binary::Sub, value, shift)).collect();
-        let depth = writer.depth();
-        let mut square = binary(writer, Binary::Mul, rests[0], rests[0]);
-        for &rest in &rests[1..] {
-            square = writer.define(DType::F32, depth, Inst::Fma(rest, rest, square));
-        }
-        let rest = tree(writer, Reduce::Sum, rests);
-        self.combine(nest, &self.of_part(part), sum.slots[1], Reduce::Sum, rest);
-        self.combine(nest, &self.of_part(part), sum.slots[2], Reduce::Sum, square);
+        let squares = match self.in_order {
+            true => rests.iter().map(|&rest| binary(writer, Binary::Mul, rest, rest)).collect(),
+            false => vec![sum_of_squares(writer, &rests)],
+        };
+        self.combine_rows(nest, &self.of_part(part), sum.slots[1], Reduce::Sum, rests);
+        self.combine_rows(nest, &self.of_part(part), sum.slots[2], Reduce::Sum, squares);
     }
 
     /// Does something at each of several rows.
@@ -375,6 +374,30 @@ impl ColumnSums {
         (slots, values)
     }
 
+    /// Combines values of neighbouring rows with their sum: one after another where that is due, else
+    /// with each other first.
+    fn combine_rows(
+        &self,
+        nest: &mut Nest,
+        at: &Affine,
+        slot: SlotId,
+        op: Reduce,
+        mut values: Vec<RegId>,
+    ) {
+        let writer = &mut nest.values.writer;
+        if !self.in_order {
+            let value = tree(writer, op, values);
+            return self.combine(nest, at, slot, op, value);
+        }
+        let before = self.load(nest, at, slot);
+        values.insert(0, before);
+        let writer = &mut nest.values.writer;
+        let after =
+            values.into_iter().reduce(|sum, value| binary(writer, combining(op), sum, value));
+        let index = self.index(nest, at);
+        nest.values.writer.store(slot, index, after.expect("the sum before"));
+    }
+
     /// Combines a value with its sum.
     fn combine(&self, nest: &mut Nest, at: &Affine, slot: SlotId, op: Reduce, value: RegId) {
         let before = self.load(nest, at, slot);
@@ -420,6 +443,14 @@ fn close(nest: &mut Nest, vars: Vec<VarId>) {
     for var in vars.into_iter().rev() {
         nest.values.writer.close_for(var);
     }
+}
+
+/// The sum of the squares of some values.
+fn sum_of_squares(writer: &mut KernelWriter<ValueKey>, values: &[RegId]) -> RegId {
+    let depth = writer.depth();
+    let first = binary(writer, Binary::Mul, values[0], values[0]);
+    let add = |sum, &value: &RegId| writer.define(DType::F32, depth, Inst::Fma(value, value, sum));
+    values[1..].iter().fold(first, add)
 }
 
 /// Neighbours combined, then neighbours of those: of four, `(a + b) + (c + d)`.

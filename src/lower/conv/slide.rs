@@ -76,8 +76,11 @@ pub fn lower(step: &mut StepBuilder, kernel: &FusedKernel, slide: &ConvSlide) {
         Some(split) => (split.domain.clone(), &split.producers),
         None => (Domain::of(step.graph, &kernel.nodes).expect("what fusion has checked"), kernel),
     };
-    // The parts of a single image are of its rows, unlike those of any sums.
-    if !leads(&domain, shape) || (split.is_some() && shape[0] == 1) {
+    // The parts of a single image are of its rows, unlike those of any sums; and a variance that is
+    // an image's own begins anew within a part.
+    let is_apart =
+        |split: &KernelSplit| shape[0] == 1 || split.has_variance(step) && split.is_by_sample(step);
+    if !leads(&domain, shape) || split.as_ref().is_some_and(is_apart) {
         return epilogue::apart(step, kernel, slide.node, |step, own| lower(step, own, slide));
     }
     let fused = epilogue::fused(step, kernel, slide.node);

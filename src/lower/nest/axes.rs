@@ -6,8 +6,10 @@
 
 use super::Nest;
 use crate::graph::NodeId;
+use crate::graph::domain::Domain;
 use crate::loops::{Affine, VarId};
 use crate::lower::partition::Partition;
+use std::ops::Range;
 
 /// With fewer parts than this, further axes are cut too.
 const FEW_PARTS: usize = 8;
@@ -41,33 +43,56 @@ impl Nest<'_, '_> {
 
     /// Joins neighbouring axes that every access passes through in one step.
     pub(super) fn join_axes(&mut self, nodes: &[NodeId]) {
-        let forms = self.values.all_forms(nodes);
+        let joins = self.joins(nodes);
         let domain = &self.values.domain;
-        let axes = &domain.axes;
+        let plain = !domain.reduces || domain.rows == 0;
+        let axes = domain.axes.len();
+        self.flat = plain && axes > 0 && joins.iter().all(|&joins| joins);
+        let (rows, reduces) = (domain.rows, domain.reduces);
+        // The first axis is cut into parts: alone, unless all are one.
+        self.rows = self.joined(0..rows, &joins, !self.flat);
+        self.cols = self.joined(rows..axes, &joins, rows == 0 && !self.flat);
+        if !reduces {
+            self.cols.extend(self.rows.pop());
+        }
+    }
+
+    /// The loops over a row's columns in one of the passes over it: those of its own accesses, so
+    /// that the order of a sum does not depend on what is done in the passes behind it.
+    pub(super) fn columns_of(&self, phase: usize) -> Vec<JoinedAxes> {
+        let Domain { axes, rows, reduces, .. } = &self.values.domain;
+        if self.cols.len() < 2 || !reduces {
+            return self.cols.clone();
+        }
+        let joins = self.joins(&self.nodes_of(phase));
+        self.joined(*rows..axes.len(), &joins, *rows == 0 && !self.flat)
+    }
+
+    /// For each axis but the last, whether every access of some nodes passes from it to the next in
+    /// one step.
+    fn joins(&self, nodes: &[NodeId]) -> Vec<bool> {
+        let forms = self.values.all_forms(nodes);
+        let axes = &self.values.domain.axes;
         let joins = |axis: usize| {
             let next = axes[axis + 1] as i64;
             forms.iter().all(|form| form.factors[axis] == form.factors[axis + 1] * next)
         };
-        let plain = !domain.reduces || domain.rows == 0;
-        self.flat = plain && !axes.is_empty() && (0..axes.len() - 1).all(joins);
-        let mut groups: Vec<(JoinedAxes, bool)> = Vec::new();
-        for (axis, &extent) in axes.iter().enumerate() {
-            let is_row = axis < domain.rows;
+        (1..axes.len()).map(|axis| joins(axis - 1)).collect()
+    }
+
+    /// Some axes, neighbours joined where they can be; the first is left alone if it must be.
+    fn joined(&self, some: Range<usize>, joins: &[bool], alone: bool) -> Vec<JoinedAxes> {
+        let mut groups: Vec<JoinedAxes> = Vec::new();
+        for axis in some.clone() {
+            let extent = self.values.domain.axes[axis];
             match groups.last_mut() {
-                Some((last, row))
-                    if *row == is_row && (last.axis > 0 || self.flat) && joins(axis - 1) =>
-                {
+                Some(last) if joins[axis - 1] && !(alone && last.axis == some.start) => {
                     *last = JoinedAxes { axis, extent: last.extent * extent, ..*last };
                 }
-                _ => groups.push((JoinedAxes { first: axis, axis, extent }, is_row)),
+                _ => groups.push(JoinedAxes { first: axis, axis, extent }),
             }
         }
-        let of =
-            |row: bool| groups.iter().filter(|group| group.1 == row).map(|group| group.0).collect();
-        (self.rows, self.cols) = (of(true), of(false));
-        if !domain.reduces {
-            self.cols.extend(self.rows.pop());
-        }
+        groups
     }
 
     /// The elements of each row of a part.

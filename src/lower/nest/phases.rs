@@ -87,23 +87,8 @@ impl Nest<'_, '_> {
     pub(super) fn keep_values(&mut self) {
         let mut needed: BTreeMap<NodeId, Vec<usize>> = BTreeMap::new();
         for phase in 0..self.passes() {
-            let mut open = self.stores(phase);
-            for task in self.tasks(phase) {
-                let (RowReduction::Reduce(node, _)
-                | RowReduction::Largest(node)
-                | RowReduction::Index(node)) = task;
-                open.extend(self.sources(node));
-            }
-            while let Some(node) = open.pop() {
-                let stored = self.results.contains(&node) && self.phases[&node] < phase;
-                if self.level(node) == Level::Row || stored {
-                    continue;
-                }
-                let phases = needed.entry(node).or_default();
-                if phases.last() != Some(&phase) {
-                    phases.push(phase);
-                    open.extend(self.sources(node));
-                }
+            for node in self.computed_in(phase) {
+                needed.entry(node).or_default().push(phase);
             }
         }
         for (node, phases) in needed {
@@ -111,5 +96,34 @@ impl Nest<'_, '_> {
                 self.kept.insert(node, phases[0]);
             }
         }
+    }
+
+    /// The full values that a pass needs, unless an earlier one has stored them.
+    fn computed_in(&self, phase: usize) -> Vec<NodeId> {
+        let mut open = self.stores(phase);
+        open.extend(self.reduced_in(phase).flat_map(|node| self.sources(node)));
+        let mut found = Vec::new();
+        while let Some(node) = open.pop() {
+            let stored = self.results.contains(&node) && self.phases[&node] < phase;
+            if self.level(node) == Level::Row || stored || found.contains(&node) {
+                continue;
+            }
+            found.push(node);
+            open.extend(self.sources(node));
+        }
+        found
+    }
+
+    fn reduced_in(&self, phase: usize) -> impl Iterator<Item = NodeId> {
+        self.tasks(phase).into_iter().map(|task| match task {
+            RowReduction::Reduce(node, _)
+            | RowReduction::Largest(node)
+            | RowReduction::Index(node) => node,
+        })
+    }
+
+    /// The nodes whose accesses are a pass's.
+    pub(super) fn nodes_of(&self, phase: usize) -> Vec<NodeId> {
+        self.computed_in(phase).into_iter().chain(self.reduced_in(phase)).collect()
     }
 }
