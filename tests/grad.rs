@@ -118,6 +118,29 @@ fn every_engine_gives_pytorchs_numbers() {
     }
 }
 
+#[test]
+fn each_tensor_of_a_record_is_written() {
+    let folder = Folder::new();
+    let model = "model net(x: f32[N, 3]) -> (kind: f32[N, 2], size: f32[N]) {\n    \
+                 (kind: x |> dense(2), size: x |> dense(1) |> reshape([N]))\n}\n\
+                 train net { loss = cross_entropy(kind) + mse(size) }\n";
+    std::fs::write(folder.path("model.nn"), model).expect("the model");
+    let tensors = [
+        ("input.x".to_string(), Tensor::f32([4, 3], vec![0.5; 12])),
+        ("input.kind".to_string(), Tensor::i32([4], vec![0, 1, 1, 0])),
+        ("input.size".to_string(), Tensor::f32([4], vec![1.0; 4])),
+    ];
+    save(&folder.path("in.safetensors"), &tensors).expect("the tensors");
+    for engine in ["jit", "loops", "graph"] {
+        folder.grad(&["--engine", engine]).ends(0, &[]);
+        let made = folder.made();
+        let shape = |name: &str| made.get(name).map(|tensor| tensor.shape.clone());
+        assert_eq!(shape("output.kind"), Some(vec![4, 2]), "{engine}");
+        assert_eq!(shape("output.size"), Some(vec![4]), "{engine}");
+        assert_eq!(shape("loss"), Some(vec![]), "{engine}");
+    }
+}
+
 /// The batch decides whether a variance is of one value; that is no engine's to overlook.
 #[test]
 fn every_engine_refuses_a_batch_norm_over_one_value() {

@@ -57,20 +57,19 @@ impl AnswerWriter {
 
     /// The columns of an output in a table.
     fn columns(&self, output: &PredictedOutput) -> Vec<String> {
-        let likeliest = |class: &str, scale_is_sure: bool| -> Vec<String> {
+        let likeliest = |class: &str, scale_is_sure: bool, classes: usize| -> Vec<String> {
             let both = [class, if scale_is_sure { "probability" } else { "score" }];
-            match self.top {
+            match self.top.min(classes) {
                 1 => both.map(str::to_owned).to_vec(),
                 top => (1..=top).flat_map(|rank| both.map(|it| format!("{it}_{rank}"))).collect(),
             }
         };
         match output.task {
-            Task::Class { scale, .. } | Task::Labels { labels: 1, scale } => {
-                likeliest("class", scale.is_sure())
-            }
-            Task::ClassPerPosition { scale, .. } if output.tokens().is_some() => {
+            Task::Class { scale, classes } => likeliest("class", scale.is_sure(), classes),
+            Task::Labels { labels: 1, scale } => likeliest("class", scale.is_sure(), 2),
+            Task::ClassPerPosition { scale, classes, .. } if output.tokens().is_some() => {
                 let mut columns = vec!["text".to_owned()];
-                columns.extend(likeliest(output.last_name(), scale.is_sure()));
+                columns.extend(likeliest(output.last_name(), scale.is_sure(), classes));
                 columns
             }
             Task::ClassPerPosition { .. } if output.is_row() => vec!["classes".to_owned()],

@@ -57,6 +57,20 @@ fn rows_need_only_what_the_model_reads() {
 }
 
 #[test]
+fn a_table_has_no_more_classes_than_there_are() {
+    let text = "data d = csv(\"t.csv\") { a = number\n kind = category as target }\n\
+        model net(a: f32[N]) -> f32[N, 2] { reshape(a, [N, 1]) |> dense(2) }\n\
+        train net on d { loss = cross_entropy\n epochs = 1 }\n";
+    let folder = Folder::new(&[("t.csv", table().as_bytes()), ("p.nn", text.as_bytes())]);
+    folder.good(&["run", "p.nn", "--out", "run", "--quiet"]);
+    folder.write("new.csv", b"a\n1\n40\n");
+    for (top, columns) in [("1", 3), ("2", 5), ("5", 5)] {
+        let said = folder.good(&["predict", "run", "new.csv", "--csv", "--top", top]);
+        assert!(said.lines().all(|line| line.split(',').count() == columns), "{top}: {said}");
+    }
+}
+
+#[test]
 fn an_index_that_is_out_of_range_is_told_of_its_row() {
     let text = "data d = csv(\"t.csv\") { a = number\n y = number as target }\n\
         model net(a: f32[N]) -> f32[N] { cast(a, i32) |> embedding(40, 1) |> reshape([N]) }\n\

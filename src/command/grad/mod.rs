@@ -4,6 +4,7 @@
 //! ```text
 //! input.x  input.label  param.dense.weight …          the file that is read
 //! output  loss  grad.input.x  grad.param.dense.weight  state.…      the file that is written
+//! output.kind  output.box  loss  …                     the same, of a model that gives a record
 //! param.dense.weight …                                 with steps: after that many
 //! ```
 //!
@@ -219,7 +220,10 @@ fn first_step(
         let node = graph.output(from)?;
         Some(shaped(prepared.step.output(from), graph.ty(node), given.batch))
     };
-    let plain = [StepOutput::Output, StepOutput::Loss].into_iter();
+    let is_plain = |name: &StepOutput| {
+        matches!(name, StepOutput::Output | StepOutput::Part(_) | StepOutput::Loss)
+    };
+    let plain = graph.outputs.iter().map(|output| output.name.clone()).filter(is_plain);
     let inputs = graph.inputs.values().map(|input| StepOutput::InputGradient(input.name.clone()));
     // In files, inputs' and parameters' gradients are told apart.
     let params = graph.params.values().map(|param| &param.path);

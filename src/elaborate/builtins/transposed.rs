@@ -7,7 +7,7 @@
 //! They are a convolution's derivative by its input (Dumoulin and Visin 2016; PyTorch's
 //! `ConvTranspose2d`), so the graph has no operator of their own. The weight is `[kh, kw, in, out]`.
 
-use super::window::{Images, PAD, images, lift, lowered, size_arg, weight_dims, wrong_channels};
+use super::window::{PAD, images, lift, lowered, size_arg, weight_dims, wrong_channels};
 use super::{Args, Operator, Parameter, call, may, needs};
 use crate::base::codes;
 use crate::elaborate::context::{Elaborator, Eval};
@@ -39,37 +39,18 @@ fn transposed(context: &mut Elaborator<'_>, args: &Args, axes: usize) -> Eval<Va
     }
     let stride = size_arg(context, args, 2, &images, None)?;
     let dilation = size_arg(context, args, 5, &images, None)?;
-    let pad = amounts(context, args, 3, axes)?;
-    let further = amounts(context, args, 4, axes)?;
-    let mut extents = Vec::new();
+    let mut made = Vec::new();
     for axis in 0..axes {
-        let most = stride[axis];
-        if further[axis].1 >= most {
-            let message =
-                format!("`output_pad` is {}, at most {} can be meant", further[axis].1, most - 1);
-            let help = "it adds rows that no stride reaches: less than `stride`";
-            return Err(context.error_help(
-                codes::SHAPE,
-                context.seen(args.span(4)),
-                message,
-                help,
-            ));
-        }
-        extents.push(extent(
-            context,
-            args,
-            &images,
-            (axis, &dims, &stride, &dilation),
-            pad[axis],
-            further[axis].1,
-        )?);
+        let reach = dilation[axis] * (dims[axis] - 1) + 1;
+        let spread = ScatteredAxis { extent: images.extents[axis], stride: stride[axis], reach };
+        made.push(spread.made(context, args, (axis, axes), dilation[axis])?);
     }
-    let both = |of: &[usize]| [if axes == 1 { 1 } else { of[0] }, of[axes - 1]];
+    let both = |of: Vec<usize>| [if axes == 1 { 1 } else { of[0] }, of[axes - 1]];
     let window = Window {
-        size: both(&dims[..axes]),
-        stride: both(&stride),
-        pad: [if axes == 1 { (0, 0) } else { pad[0] }, pad[axes - 1]],
-        dilation: both(&dilation),
+        size: both(dims[..axes].to_vec()),
+        stride: both(stride),
+        pad: [if axes == 1 { (0, 0) } else { made[0].pad }, made[axes - 1].pad],
+        dilation: both(dilation),
     };
     let flat = lift(context, weight, 0, axes, args.span)?;
     let x = lift(context, images.x, 1, axes, args.span)?;
@@ -78,43 +59,96 @@ fn transposed(context: &mut Elaborator<'_>, args: &Args, axes: usize) -> Eval<Va
     let Value::Tensor(turned) = context.built(args.span, &[flat], turned)? else {
         return Err(crate::elaborate::context::ErrorReported);
     };
-    let op = Op::ConvInputGrad { window, groups: 1, extents: both(&extents) };
+    let extents = both(made.iter().map(|axis| axis.extent).collect());
+    let op = Op::ConvInputGrad { window, groups: 1, extents };
+    let zeros = both(made.iter().map(|axis| axis.zeros).collect());
+    let zeros = [(0, 0), (0, if axes == 1 { 0 } else { zeros[0] }), (0, zeros[1]), (0, 0)];
     let built = context.builder.op(op, &[x, turned]);
+    let built = built.and_then(|node| context.builder.pad(node, zeros.to_vec(), 0.0));
     lowered(context, args, &images, built)
 }
 
-/// Padding of each axis, none where it is left out.
-fn amounts(
-    context: &mut Elaborator<'_>,
-    args: &Args,
-    index: usize,
-    axes: usize,
-) -> Eval<Vec<(usize, usize)>> {
-    match args.get(index).map(|value| sizes::padding(value, axes)) {
-        None => Ok(vec![(0, 0); axes]),
-        Some(Some(Padding::Amounts(amounts))) => Ok(amounts),
-        Some(_) => {
-            Err(context.bad_argument(args, index, "an int of at least 0, or one for each axis"))
+/// The rows of the input along an axis, `stride` apart, each of which reaches so many of the result.
+struct ScatteredAxis {
+    extent: usize,
+    stride: usize,
+    reach: usize,
+}
+
+/// The rows of the result along an axis.
+struct ResultAxis {
+    extent: usize,
+    /// How many are cut off at each end of all that the input reaches.
+    pad: (usize, usize),
+    /// Zeros behind them, which no row of the input reaches.
+    zeros: usize,
+}
+
+impl ScatteredAxis {
+    /// The rows of the result, as a call asks for them.
+    fn made(
+        &self,
+        context: &mut Elaborator<'_>,
+        args: &Args,
+        (axis, axes): (usize, usize),
+        dilation: usize,
+    ) -> Eval<ResultAxis> {
+        let further = self.further(context, args, (axis, axes), dilation)?;
+        let (mut pad, mut further) = match amounts(context, args, 3, axes)? {
+            Padding::Amounts(amounts) => (amounts[axis], further),
+            // As TensorFlow: `stride` times as long, the odd row cut off at the end.
+            Padding::Same => {
+                let cut = self.reach.saturating_sub(self.stride);
+                ((cut / 2, cut - cut / 2), self.stride.saturating_sub(self.reach) + further)
+            }
+        };
+        let mut zeros = 0;
+        if further >= self.stride {
+            // More than the convolution that this undoes leaves over.
+            let uncut = pad.1.min(further);
+            (pad.1, zeros, further) = (pad.1 - uncut, further - uncut, 0);
         }
+        let whole = (self.extent - 1) * self.stride + self.reach + further;
+        match whole.checked_sub(pad.0 + pad.1).filter(|extent| *extent > 0) {
+            Some(extent) => Ok(ResultAxis { extent, pad, zeros }),
+            None => {
+                let message =
+                    format!("the padding takes more than the {whole} rows that there are");
+                Err(context.error(codes::SHAPE, context.seen(args.span(3)), message))
+            }
+        }
+    }
+
+    /// `output_pad` along an axis.
+    fn further(
+        &self,
+        context: &mut Elaborator<'_>,
+        args: &Args,
+        (axis, axes): (usize, usize),
+        dilation: usize,
+    ) -> Eval<usize> {
+        let expected = "an int of at least 0, or one for each axis";
+        let further = match amounts(context, args, 4, axes)? {
+            Padding::Amounts(amounts) if amounts[axis].0 == amounts[axis].1 => amounts[axis].1,
+            _ => return Err(context.bad_argument(args, 4, expected)),
+        };
+        let most = self.stride.max(dilation) - 1;
+        if further <= most {
+            return Ok(further);
+        }
+        let message = format!("`output_pad` is {further}, at most {most} can be meant");
+        let help = "it adds rows that no stride reaches: less than `stride`, or than `dilation`";
+        Err(context.error_help(codes::SHAPE, context.seen(args.span(4)), message, help))
     }
 }
 
-/// The extent of the result along an axis.
-fn extent(
-    context: &mut Elaborator<'_>,
-    args: &Args,
-    images: &Images,
-    (axis, dims, stride, dilation): (usize, &[usize], &[usize], &[usize]),
-    pad: (usize, usize),
-    further: usize,
-) -> Eval<usize> {
-    let spread = (images.extents[axis] - 1) * stride[axis];
-    let whole = spread + dilation[axis] * (dims[axis] - 1) + 1 + further;
-    match whole.checked_sub(pad.0 + pad.1).filter(|extent| *extent > 0) {
-        Some(extent) => Ok(extent),
-        None => {
-            let message = format!("the padding takes more than the {whole} rows that there are");
-            Err(context.error(codes::SHAPE, context.seen(args.span(3)), message))
+/// Padding of each axis, none where it is left out.
+fn amounts(context: &mut Elaborator<'_>, args: &Args, index: usize, axes: usize) -> Eval<Padding> {
+    match args.get(index).map(|value| sizes::padding(value, axes)) {
+        None => Ok(Padding::Amounts(vec![(0, 0); axes])),
+        Some(Some(padding)) => Ok(padding),
+        Some(None) => {
+            Err(context.bad_argument(args, index, "an int of at least 0, or one for each axis"))
         }
     }
 }
