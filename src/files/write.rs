@@ -31,16 +31,53 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// The same; `write` is given an empty file.
 pub fn replace_by(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
-    let target = WriteTarget::of(path)?;
-    let mut new = beside(&target.path)?;
-    write(new.as_file_mut())?;
-    match &target.there {
-        Some(old) if !takes_after(new.as_file(), old) => return write_over(new, &target.path),
-        _ => new.as_file().sync_all()?,
+    NewContents::written(path, write)?.put()
+}
+
+/// Replaces the contents of several files, or makes them: none where one of them cannot be written, on
+/// a full disk for one. The error is that of a file.
+pub fn replace_all(files: &[(PathBuf, Vec<u8>)]) -> Result<(), (&Path, io::Error)> {
+    let mut written = Vec::new();
+    for (path, bytes) in files {
+        let new = NewContents::written(path, |file| {
+            file.write_all(bytes)?;
+            file.sync_all()
+        });
+        written.push((path, new.map_err(|error| (path.as_path(), error))?));
     }
-    new.persist(&target.path).map_err(|error| error.error)?;
-    sync_folder(&target.path);
-    Ok(())
+    written
+        .into_iter()
+        .try_for_each(|(path, new)| new.put().map_err(|error| (path.as_path(), error)))
+}
+
+/// What a file is to hold, written beside it.
+struct NewContents {
+    new: NamedTempFile,
+    target: WriteTarget,
+}
+
+impl NewContents {
+    fn written(
+        path: &Path,
+        write: impl FnOnce(&mut File) -> io::Result<()>,
+    ) -> io::Result<NewContents> {
+        let target = WriteTarget::of(path)?;
+        let mut new = beside(&target.path)?;
+        write(new.as_file_mut())?;
+        Ok(NewContents { new, target })
+    }
+
+    /// Puts it in the file's place.
+    fn put(self) -> io::Result<()> {
+        let NewContents { new, target } = self;
+        match &target.there {
+            Some(old) if !takes_after(new.as_file(), old) => return write_over(new, &target.path),
+            _ => new.as_file().sync_all()?,
+        }
+        new.persist(&target.path).map_err(|error| error.error)?;
+        sync_folder(&target.path);
+        Ok(())
+    }
 }
 
 /// Whether a file can be replaced or made there, as far as that can be known before it is done.
@@ -259,6 +296,23 @@ mod tests {
         }
         assert!(replace(&at("a"), b"x").is_err());
         assert_eq!(names(folder.path()), 7, "nothing is left behind");
+    }
+
+    #[test]
+    fn several_files_are_written_or_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("first"), "old").unwrap();
+        fs::create_dir(at("third")).unwrap();
+        let files = ["first", "second", "third"].map(|name| (at(name), b"new".to_vec()));
+        let (path, _) = replace_all(&files).expect_err("a folder");
+        assert_eq!(path, at("third"));
+        assert_eq!(fs::read(at("first")).unwrap(), b"old");
+        assert_eq!(names(folder.path()), 2, "nothing is left behind");
+        replace_all(&files[..2]).expect("two files");
+        assert_eq!(fs::read(at("second")).unwrap(), b"new");
+        assert_eq!(fs::read(at("first")).unwrap(), b"new");
+        assert_eq!(names(folder.path()), 3);
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::base::shown::Show;
 use crate::driver::session::Failure;
 use crate::files::write;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Where an export goes.
@@ -53,12 +53,11 @@ impl ExportDestination {
         put: impl FnOnce(&mut File) -> io::Result<()>,
     ) -> Result<(), Failure> {
         self.refuse_existing(path)?;
-        write::replace_by(path, put)
-            .map_err(|error| Failure::Io(format!("cannot write {}: {error}", path.shown())))
+        write::replace_by(path, put).map_err(|error| cannot_write(path, &error))
     }
 
     /// Writes several files of a folder, which is made where it is missing; none where one of them is
-    /// there already. Returns their paths.
+    /// there already or cannot be written. Returns their paths.
     fn write_all(&self, files: &[(PathBuf, Vec<u8>)]) -> Result<Vec<PathBuf>, Failure> {
         if let Some((there, _)) = files.iter().find(|(path, _)| !self.force && path.exists()) {
             return Err(is_there(there));
@@ -67,11 +66,13 @@ impl ExportDestination {
             fs::create_dir_all(folder)
                 .map_err(|error| Failure::Io(format!("cannot make {}: {error}", folder.shown())))?;
         }
-        for (path, bytes) in files {
-            self.write_by(path, |file| file.write_all(bytes))?;
-        }
+        write::replace_all(files).map_err(|(path, error)| cannot_write(path, &error))?;
         Ok(files.iter().map(|(path, _)| path.clone()).collect())
     }
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> Failure {
+    Failure::Io(format!("cannot write {}: {error}", path.shown()))
 }
 
 fn is_there(path: &Path) -> Failure {
