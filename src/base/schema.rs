@@ -216,11 +216,6 @@ impl Schema {
         Schema { train: Some(train), validation: Some(validation), test: Some(test), ..self }
     }
 
-    /// How many samples there are, in all splits whose number is known.
-    pub fn samples(&self) -> usize {
-        [self.train, self.validation, self.test].into_iter().flatten().sum()
-    }
-
     /// The fields that the model takes, in order.
     pub fn inputs(&self) -> Vec<&Field> {
         self.fields.iter().filter(|field| !field.is_target).collect()

@@ -163,7 +163,7 @@ fn data_bytes(front: &Front, threads: usize) -> RunBytes {
     let evaluation = evaluation_batch(&front.experiment.eval, &counts);
     let batches = [front.batch(), evaluation];
     let tasks = front.experiment.training.as_ref().map(|training| &training.tasks[..]);
-    run.data = source.resident_bytes(schema);
+    run.data = data::resident_bytes(&source.request, schema);
     run.prefetch = data::prefetch_bytes(&source.request, schema, &batches, threads);
     run.decoding = data::decoding_bytes(schema, threads);
     run.evaluation = report_bytes(tasks.unwrap_or_default(), schema, evaluation);

@@ -129,9 +129,12 @@ pub fn schema(request: &SourceRequest, places: &Places) -> Result<Schema, DataEr
     Ok(transform::fit(&items, &source_schema(request, places)?)?.1)
 }
 
-/// Bytes of samples that lie in memory while a run goes on; 0 of a source that is refused.
-pub fn resident_bytes(request: &SourceRequest, schema: &Schema, places: &Places) -> usize {
-    asked(request).map_or(0, |(source, args)| source.resident_bytes(&args, schema, places))
+/// Bytes of samples that lie in memory while a run goes on.
+pub fn resident_bytes(request: &SourceRequest, schema: &Schema) -> usize {
+    let splits = [schema.train, schema.validation, schema.test];
+    let samples: usize = splits.into_iter().flatten().sum();
+    let resident = schema.fields.iter().filter(|field| is_resident(request, field));
+    samples * resident.map(Field::bytes).sum::<usize>()
 }
 
 /// Whether the values of a field lie in memory while a run goes on.

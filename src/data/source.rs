@@ -71,13 +71,6 @@ pub trait SampleSource: Sync {
         true
     }
 
-    /// Bytes of all samples' values that lie in memory while a run goes on; not those of large tables,
-    /// which lie in files of the cache.
-    fn resident_bytes(&self, args: &Arguments<'_>, schema: &Schema, _places: &Places) -> usize {
-        let resident = schema.fields.iter().filter(|field| self.is_resident(args, field));
-        schema.samples() * resident.map(Field::bytes).sum::<usize>()
-    }
-
     /// How a file of an image that is no part of the data gets the size of its images.
     fn resize(&self, _args: &Arguments<'_>) -> Result<FitMode, DataError> {
         Ok(FitMode::Stretch)

@@ -49,11 +49,6 @@ impl Spill {
         self.folder.is_some() && bytes > self.most
     }
 
-    /// Whether a table of so many cells belongs in one.
-    pub fn takes_cells(&self, rows: usize, columns: usize) -> bool {
-        self.takes(rows.saturating_mul(columns).saturating_mul(4))
-    }
-
     /// A new file.
     pub fn file(&self) -> Result<File, DataError> {
         let folder = self.folder.as_deref().unwrap_or(Path::new("."));

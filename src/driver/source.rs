@@ -35,11 +35,6 @@ impl DataSource {
         data::class_names(&self.request, &self.places)
     }
 
-    /// Bytes of samples that lie in memory while a run goes on.
-    pub(crate) fn resident_bytes(&self, schema: &Schema) -> usize {
-        data::resident_bytes(&self.request, schema, &self.places)
-    }
-
     /// Fields of a sample before the transforms.
     pub(crate) fn before(&self) -> Result<Schema, DataError> {
         data::source_schema(&self.request, &self.places)

@@ -88,7 +88,7 @@ impl ColumnStore {
     pub fn append(&mut self, more: Vec<Vec<u32>>) -> Result<(), DataError> {
         self.rows += more.last().map_or(0, Vec::len);
         self.cells.iter_mut().zip(more).for_each(|(cells, more)| cells.extend(more));
-        if self.file.is_none() && !self.spill.takes_cells(self.rows, self.cells.len()) {
+        if self.file.is_none() && !self.spill.takes(4 * self.rows * self.cells.len()) {
             return Ok(());
         }
         self.write()

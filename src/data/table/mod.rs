@@ -22,7 +22,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use self::cells::TableFormat;
 use self::predict::RowInputs;
@@ -39,7 +39,6 @@ use super::request::{Arguments, Literal, Part, Places, Watch};
 use super::samples::Samples;
 use super::source::SampleSource;
 use super::spill::Spill;
-use crate::base::schema::{Field, Schema};
 
 /// The source `csv`.
 pub struct Csv;
@@ -66,10 +65,6 @@ impl SampleSource for Csv {
         load(args, places, &Spill::of(places))
     }
 
-    fn resident_bytes(&self, _: &Arguments<'_>, schema: &Schema, places: &Places) -> usize {
-        resident_bytes(schema, &Spill::of(places))
-    }
-
     fn inputs(&self, asked: &InputRequest<'_>) -> Result<Box<dyn InputReader>, DataError> {
         Ok(Box::new(RowInputs::new(asked)?))
     }
@@ -77,20 +72,6 @@ impl SampleSource for Csv {
     fn help_for_oddities(&self) -> Option<&'static str> {
         Some("leave the column out, or look at `nnc data FILE`")
     }
-}
-
-/// Bytes of the fields of a table that lie in memory: all of targets, and of others what is too little
-/// for a file.
-fn resident_bytes(schema: &Schema, spill: &Spill) -> usize {
-    let recipes = schema.fields.iter().filter_map(|field| field.recipe.as_deref());
-    let columns: FxHashSet<&String> = recipes.flat_map(|recipe| &recipe.columns).collect();
-    let is_stored = spill.takes_cells(schema.samples(), columns.len());
-    let splits = [schema.train, schema.validation, schema.test];
-    let of_field = |field: &Field| -> usize {
-        let sizes = splits.iter().flatten().map(|samples| samples * field.bytes());
-        sizes.filter(|&size| field.is_target || !(is_stored || spill.takes(size))).sum()
-    };
-    schema.fields.iter().map(of_field).sum()
 }
 
 /// The format that the arguments name.

@@ -54,13 +54,6 @@ fn a_table_in_files_gives_the_samples_of_one_in_memory() {
         let files = load(&args, &places, &Spill::above(50_000, folder.path())).unwrap();
         assert!(memory.train.in_memory() && !files.train.in_memory());
         assert_eq!(memory.schema, files.schema, "{kind}: what is fitted");
-        let fields = |targets: bool| {
-            let own = memory.schema.fields.iter().filter(|it| it.is_target || !targets);
-            memory.schema.samples() * own.map(Field::bytes).sum::<usize>()
-        };
-        assert_eq!(resident_bytes(&memory.schema, &Spill::never()), fields(false), "{kind}");
-        let above = Spill::above(50_000, folder.path());
-        assert_eq!(resident_bytes(&files.schema, &above), fields(true), "{kind}: targets alone");
         for pass in [SplitPass::Train { epoch: 1 }, SplitPass::Validation, SplitPass::Test] {
             let (memory, files) = (memory.split(pass), files.split(pass));
             assert_eq!(memory.originals(), files.originals(), "{kind}");
