@@ -12,8 +12,9 @@
 mod arithmetic;
 mod moves;
 mod shapes;
+mod uniform;
 
-pub(super) use moves::triangle;
+pub(super) use moves::{places, triangle};
 pub(super) use shapes::{reshape_target, shape_change};
 
 use super::constant::{Constant, ElementKind, TensorElements};
@@ -43,7 +44,11 @@ pub(super) fn fold<'a>(
                 return one(made);
             }
         }
-        _ => {}
+        _ => {
+            if let Some(made) = uniform::moved(node, within)? {
+                return Ok(Some(made));
+            }
+        }
     }
     let mut values = Vec::new();
     for index in 0..node.node.inputs.len() {
@@ -61,6 +66,9 @@ pub(super) fn fold<'a>(
     }
     if let Some(dims) = shape_change(node, &extents(first), within)? {
         return one(in_shape(first, &dims)?);
+    }
+    if let Some(turned) = moves::turned(node, first, within)? {
+        return one(turned);
     }
     let large = |value: &Option<GraphValue>| value.as_ref().is_some_and(|it| count(it) > MOST);
     if values.iter().any(large) {
