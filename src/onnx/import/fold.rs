@@ -230,9 +230,15 @@ fn filled_expand<'a>(node: &NodeReader<'a>, within: &KnownValues<'a>) -> Made<Op
         Some(own) => dims[own],
         None => SymbolicSize::ONE,
     };
+    let written = |size: SymbolicSize| size.batches.checked_mul(within.batch?);
     let dims = (0..rank).map(|axis| match (at(&dims, axis), at(&target, axis)) {
-        (SymbolicSize::ONE, other) => other,
-        (own, _) => own,
+        (SymbolicSize::ONE, other) | (other, SymbolicSize::ONE) => Some(other),
+        (own, other) if own == other => Some(own),
+        // The batch that the file was written with.
+        (own, other) if other.has_batch() && own.number() == written(other) => Some(other),
+        (own, other) if own.has_batch() && other.number() == written(own) => Some(own),
+        _ => None,
     });
-    Ok(Some(of_one_number(number, kind, dims.collect())))
+    let Some(dims) = dims.collect() else { return Ok(None) };
+    Ok(Some(of_one_number(number, kind, dims)))
 }

@@ -28,6 +28,7 @@ mod pool;
 mod recurrent;
 mod reduce;
 mod resize;
+mod sample;
 mod variable;
 
 use super::constant::{Constant, ElementKind, TensorElements};

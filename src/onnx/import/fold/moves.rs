@@ -91,6 +91,18 @@ pub(super) fn moved<'a>(
             values.first().and_then(|first| Some(vec![KnownElements::of(first.as_ref()?, within)?]))
         }
     };
+    if let ("Expand", Some(Some(GraphValue::Constant(constant)))) = (op, values.first())
+        && let Some(GraphValue::Constant(target)) = values.get(1).cloned().flatten()
+    {
+        // What repeats nothing is the file's own tensor.
+        let target = target.ints(&within.stored);
+        let dims: Vec<i64> = constant.dims.iter().map(|&dim| dim as i64).collect();
+        if target.len() <= dims.len()
+            && target.iter().rev().zip(dims.iter().rev()).all(|(to, own)| to == own || *to == 1)
+        {
+            return Ok(Some(vec![GraphValue::Constant(constant.clone())]));
+        }
+    }
     let Some(mut all) = all.filter(|all| !all.is_empty()) else { return Ok(None) };
     if op == "Concat" {
         return joined(node, all).map(|made| Some(vec![made.value()]));

@@ -80,6 +80,9 @@ impl<'a> Translator<'a> {
         for index in 0..count {
             values.push(self.known.value(node, index)?);
         }
+        if let Some(shape) = self.batched_shape(&values) {
+            values = values.into_iter().map(|value| self.one_sample(value, &shape)).collect();
+        }
         if let [a, b] = &mut values[..] {
             self.legacy_broadcast(node, a, b)?;
             if op == "Add"

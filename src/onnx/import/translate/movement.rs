@@ -27,8 +27,10 @@ impl<'a> Translator<'a> {
                 }
             }
             "Expand" => {
-                let x = self.tensor(node, 0)?;
-                let target = self.known.with_batch(self.known.sizes(node, 1)?, &x.dims);
+                let target = self.known.sizes(node, 1)?;
+                let x = self.one_sample(self.known.value(node, 0)?, &target);
+                let x = self.computed(x)?;
+                let target = self.known.with_batch(target, &x.dims);
                 self.expanded(&x, target)
             }
             "Pad" => self.pad(node),
@@ -84,9 +86,14 @@ impl<'a> Translator<'a> {
     }
 
     pub(super) fn concat(&mut self, node: &NodeReader<'a>) -> Made<Placed> {
-        let mut values = Vec::new();
-        for index in 0..node.node.inputs.len() {
-            let value = self.tensor(node, index)?;
+        let count = node.node.inputs.len();
+        let given: Vec<GraphValue> =
+            (0..count).map(|index| self.known.value(node, index)).collect::<Made<_>>()?;
+        let shape = self.batched_shape(&given).unwrap_or_default();
+        let mut values = Vec::with_capacity(count);
+        for value in given {
+            let value = self.one_sample(value, &shape);
+            let value = self.computed(value)?;
             values.push(self.unshuffled(&value)?);
         }
         let axis = node.int("axis", 1)?;
