@@ -85,6 +85,12 @@ impl Builder {
         self
     }
 
+    /// An input of whole numbers of 64 bits.
+    pub fn whole_input(mut self, name: &str, dims: &[i64]) -> Builder {
+        self.graph = self.graph.message(11, Builder::value(7, name, dims));
+        self
+    }
+
     pub fn text_input(mut self, name: &str, dims: &[i64]) -> Builder {
         self.graph = self.graph.message(11, Builder::value(8, name, dims));
         self
