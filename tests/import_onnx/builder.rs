@@ -49,6 +49,7 @@ pub enum Attribute {
     Ints(Vec<i64>),
     Float(f32),
     Text(String),
+    Texts(Vec<String>),
     Graph(Fields),
 }
 
@@ -163,6 +164,9 @@ impl Builder {
                     }
                     Attribute::Float(value) => fields.float(2, *value).int(20, 1),
                     Attribute::Text(value) => fields.text(4, value).int(20, 3),
+                    Attribute::Texts(values) => {
+                        values.iter().fold(fields, |fields, value| fields.text(9, value)).int(20, 8)
+                    }
                     Attribute::Graph(graph) => fields.message(6, graph.clone()).int(20, 5),
                 },
             )

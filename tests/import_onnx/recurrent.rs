@@ -6,7 +6,7 @@ use nnc::driver::Failure;
 use nnc::onnx::decode::decode;
 use nnc::onnx::import::ImportRequest;
 
-use crate::builder::Attribute::{Int, Text};
+use crate::builder::Attribute::{Int, Ints, Text, Texts};
 use crate::builder::Builder;
 use crate::numbers::{check, numbers, weight};
 
@@ -33,26 +33,17 @@ fn bidirectional(op: &str, gates: i64, state: f32) -> Builder {
         .node("Concat", &["four", "batch", "units"], "all", &[("axis", Int(0))])
         .node("Expand", &["state", "all"], "states", &[])
         .node("Slice", &["states", "zero", "two", "zero"], "first", &[])
-        .node(
-            "Transpose",
-            &["x"],
-            "turned",
-            &[("perm", crate::builder::Attribute::Ints(vec![1, 0, 2]))],
-        );
+        .node("Transpose", &["x"], "turned", &[("perm", Ints(vec![1, 0, 2]))]);
     let mut attributes =
         vec![("hidden_size", Int(units)), ("direction", Text("bidirectional".into()))];
     let mut inputs = vec!["turned", "w", "r", "b", "", "first"];
     match op {
         "LSTM" => inputs.push("first"),
+        "RNN" => attributes.push(("activations", Texts(vec!["Relu".into(), "Relu".into()]))),
         _ => attributes.push(("linear_before_reset", Int(1))),
     }
     made.node(op, &inputs, "h", &attributes)
-        .node(
-            "Transpose",
-            &["h"],
-            "ht",
-            &[("perm", crate::builder::Attribute::Ints(vec![2, 0, 1, 3]))],
-        )
+        .node("Transpose", &["h"], "ht", &[("perm", Ints(vec![2, 0, 1, 3]))])
         .ints("flat", &[3], &[0, 0, 2 * units])
         .node("Reshape", &["ht", "flat"], "y", &[])
 }
@@ -85,6 +76,7 @@ fn states(op: &str, x: &[f32], [w, r, b]: [&[f32]; 3], reverse: bool) -> Vec<Vec
                     c[unit] = sigmoid(both(2, unit)) * c[unit] + input;
                     sigmoid(both(1, unit)) * c[unit].tanh()
                 }
+                "RNN" => both(0, unit).max(0.0),
                 _ => {
                     let (z, reset) = (sigmoid(both(0, unit)), sigmoid(both(1, unit)));
                     let at = 2 * units + unit;
@@ -101,7 +93,7 @@ fn states(op: &str, x: &[f32], [w, r, b]: [&[f32]; 3], reverse: bool) -> Vec<Vec
 #[test]
 fn layers_of_two_directions_begin_at_zeros_that_have_moved() {
     let [units, width, steps] = SIZES;
-    for (op, gates) in [("LSTM", 4), ("GRU", 3)] {
+    for (op, gates) in [("LSTM", 4), ("GRU", 3), ("RNN", 1)] {
         let made = bidirectional(op, gates, 0.0);
         let model = decode(&made.bytes()).expect("a sound file");
         let parts = ["w", "r", "b"].map(|name| weight(&model, name));

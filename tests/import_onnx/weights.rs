@@ -92,21 +92,19 @@ fn a_layer_that_is_applied_to_its_own_result_is_one() {
 /// The head as torch's exporters write it: the table turned by a node, or a turned copy of it.
 #[test]
 fn a_table_that_is_the_head_too_is_one_parameter() {
-    for copied in [false, true] {
+    for head in ["t", "onnx::MatMul_7", ""] {
         let mut made = Builder::new(17).whole_input("x", &[0, 2]).output("y");
         made = made.weight("e.weight", &[5, 3]);
         let table = weight(&decode(&made.bytes()).expect("a sound file"), "e.weight");
-        made = match copied {
-            true => {
-                let turned: Vec<f32> = (0..15).map(|at| table[at % 5 * 3 + at / 5]).collect();
-                made.floats("onnx::MatMul_7", &[3, 5], &turned)
-            }
-            false => made.node("Transpose", &["e.weight"], "onnx::MatMul_7", &[]),
+        let turned: Vec<f32> = (0..15).map(|at| table[at % 5 * 3 + at / 5]).collect();
+        let (made, head) = match head {
+            "" => (made.node("Transpose", &["e.weight"], "turned", &[]), "turned"),
+            head => (made.floats(head, &[3, 5], &turned), head),
         };
         let made = made
             .node("Gather", &["e.weight", "x"], "e", &[])
-            .node("Tanh", &["e"], "t", &[])
-            .node("MatMul", &["t", "onnx::MatMul_7"], "y", &[]);
+            .node("Tanh", &["e"], "h", &[])
+            .node("MatMul", &["h", head], "y", &[]);
         let tokens = [3usize, 0, 4, 1];
         let row = |&token: &usize| {
             let row: Vec<f32> = table[token * 3..][..3].iter().map(|it| it.tanh()).collect();

@@ -4,8 +4,8 @@
 //! e.weight [50, 24]    onnx::MatMul_12 [24, 50], the same numbers turned   →  one weight
 //! ```
 //!
-//! A tied head is such a copy, which torch's exporter turns for its product. Tensors that modules own are
-//! taken as they are, however equal: layers that were made as copies of each other train apart.
+//! A tied head is such a copy, which torch's exporters turn for its product. Equal tensors that modules own
+//! are taken as they are: layers that were made as copies of each other train apart.
 
 use super::constant::{ElementKind, TensorElements, transposed};
 use crate::onnx::model::OnnxTensor;
@@ -26,12 +26,16 @@ pub(super) fn aliases(tensors: &[OnnxTensor]) -> HashMap<usize, TensorElements> 
     let mut aliases = HashMap::new();
     for group in by_size.into_values() {
         let mut copies: HashSet<usize> = HashSet::new();
-        for &copy in group.iter().filter(|&&index| is_made(&tensors[index].name)) {
+        for &copy in &group {
             let originals = group.iter().filter(|&&it| it != copy && !copies.contains(&it));
             let found = originals.into_iter().find_map(|&original| {
-                let elements = copy_of(&tensors[original], &tensors[copy], original)?;
-                // Of two that an exporter made, the first is the original.
-                (!is_made(&tensors[original].name) || original < copy).then_some(elements)
+                let [made, of_made] = [copy, original].map(|it| is_made(&tensors[it].name));
+                // Of two that an exporter made, or neither, the first is the original.
+                let later = made == of_made && original < copy;
+                let may = later || (made && !of_made);
+                let elements =
+                    may.then(|| copy_of(&tensors[original], &tensors[copy], original))??;
+                (made || matches!(elements, TensorElements::Turned(..))).then_some(elements)
             });
             if let Some(elements) = found {
                 copies.insert(copy);
@@ -50,8 +54,8 @@ fn is_made(name: &str) -> bool {
 
 /// The elements of a copy as those of another tensor, in its order or turned.
 fn copy_of(original: &OnnxTensor, copy: &OnnxTensor, index: usize) -> Option<TensorElements> {
-    if original.dims == copy.dims {
-        return (original.data == copy.data).then_some(TensorElements::Stored(index));
+    if original.dims == copy.dims && original.data == copy.data {
+        return Some(TensorElements::Stored(index));
     }
     let (&[rows, columns], &[width, height]) = (&original.dims[..], &copy.dims[..]) else {
         return None;

@@ -197,6 +197,15 @@ impl Weight {
 
     /// With its axes in another order.
     pub fn transposed(mut self, order: &[usize]) -> Weight {
+        if let Some(Move::Transpose { dims, order: before }) = self.moves.last()
+            && before.iter().map(|&axis| dims[axis]).eq(self.dims.iter().copied())
+            && order.iter().map(|&axis| before[axis]).eq(0..before.len())
+        {
+            // Back again.
+            self.dims.clone_from(dims);
+            self.moves.pop();
+            return self;
+        }
         if order.iter().enumerate().any(|(at, &axis)| at != axis) {
             let (dims, order) = (self.dims.clone(), order.to_vec());
             self.dims = order.iter().map(|&axis| dims[axis]).collect();

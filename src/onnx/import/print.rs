@@ -61,6 +61,19 @@ const LAYERS: &[(&str, &str)] = &[
              }\n}\n",
     ),
     (
+        "rnn_relu",
+        "/// `rnn` with `relu` in place of `tanh`.\n\
+         layer rnn_relu(x: f32[N, T, D], units: int >= 1, reverse: bool = false) -> f32[N, T, units] {\n    \
+             param weight: f32[D, units] = glorot_uniform\n    \
+             param recurrent: f32[units, units] = orthogonal\n    \
+             param bias: f32[units] = zeros\n    \
+             scan step in x @ weight + bias, axis: 1, reverse: reverse {\n        \
+                 carry h: f32[N, units] = 0\n        \
+                 h <- relu(step + h @ recurrent)\n        \
+                 h\n    \
+             }\n}\n",
+    ),
+    (
         "local_response_norm",
         "/// Each element divided by what the squares of its neighbouring channels make (Krizhevsky et al. 2012).\n\
          layer local_response_norm(x: f32[N, ..S, C], size: int, alpha: float, beta: float, bias: float) -> f32[N, ..S, C] {\n    \

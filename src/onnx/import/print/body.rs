@@ -262,7 +262,8 @@ impl<'a> BodyPrinter<'a> {
     /// Holds an expression for the one place that reads it, or gives it a name.
     fn keep(&mut self, id: NetId, expr: PrintedExpr) {
         let long = expr.stages.len();
-        let long = long > 0 && long % STAGES == 0 && repeated(&expr.stages).len() >= STAGES;
+        let long =
+            long > 0 && long.is_multiple_of(STAGES) && repeated(&expr.stages).len() >= STAGES;
         if self.uses.get(&id) == Some(&1) && !long {
             self.pending.insert(id, expr);
         } else {
