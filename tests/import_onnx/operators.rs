@@ -218,7 +218,7 @@ fn long_chains_are_several_statements() {
         at = next;
     }
     let x = numbers(6, 0.4);
-    let stage = |x: f32, at: usize| if at % 2 == 0 { x.exp().ln_1p() } else { x.tanh() };
+    let stage = |x: f32, at: usize| if at.is_multiple_of(2) { x.exp().ln_1p() } else { x.tanh() };
     let wanted = x.iter().map(|&x| (1..=300).fold(x, stage)).collect::<Vec<_>>();
     check(&made, "x", Tensor::f32([2, 3], x.clone()), &Tensor::f32([2, 3], wanted));
     let axes = [("axes", Ints(vec![1]))];

@@ -128,7 +128,7 @@ fn weights_of_different_layers_are_one_parameter() {
         .weight("c.weight", &[2, 2, 3])
         .weight("c.bias", &[2])
         .weight("shift", &[2, 1])
-        .node("Conv", &["x", "c.weight", "c.bias"], "a", &[pads.clone()])
+        .node("Conv", &["x", "c.weight", "c.bias"], "a", std::slice::from_ref(&pads))
         .node("Conv", &["x", "c.weight", "c.bias"], "b", &[pads, ("strides", Ints(vec![2]))])
         .node("Add", &["a", "shift"], "as", &[])
         .node("Add", &["b", "shift"], "bs", &[])
