@@ -74,11 +74,15 @@ fn again(mut net: Net, values: &mut StoredValues<'_>) -> Net {
     // Earlier layers by the name of their first weight, and the node that a later one repeats.
     let mut layers: HashMap<String, Vec<NetId>> = HashMap::new();
     let mut twins: HashMap<NetId, NetId> = HashMap::new();
+    let mut readers: HashMap<NetId, Vec<NetId>> = HashMap::new();
     for id in 0..net.nodes.len() {
         let node = &net.nodes[id];
         if node.weights.is_empty() {
-            if let Some(twin) = twin(&net, id, &twins) {
+            if let Some(twin) = twin(&net, id, &twins, &readers) {
                 twins.insert(id, twin);
+            }
+            if let Some(&arg) = node.args.first() {
+                readers.entry(arg).or_default().push(id);
             }
             continue;
         }
@@ -107,7 +111,12 @@ fn again(mut net: Net, values: &mut StoredValues<'_>) -> Net {
 }
 
 /// The earlier node that computes from layers what this one does from the same layers again.
-fn twin(net: &Net, id: NetId, twins: &HashMap<NetId, NetId>) -> Option<NetId> {
+fn twin(
+    net: &Net,
+    id: NetId,
+    twins: &HashMap<NetId, NetId>,
+    readers: &HashMap<NetId, Vec<NetId>>,
+) -> Option<NetId> {
     let node = &net.nodes[id];
     let first = node.args.first().and_then(|arg| twins.get(arg))?;
     // Those that read what the first of the arguments repeats.
@@ -119,9 +128,9 @@ fn twin(net: &Net, id: NetId, twins: &HashMap<NetId, NetId>) -> Option<NetId> {
                 .zip(&other.args)
                 .all(|(own, of)| own == of || twins.get(own) == Some(of))
     };
-    (*first + 1..id).find(|&other| {
+    readers.get(first)?.iter().copied().find(|&other| {
         let candidate = &net.nodes[other];
-        candidate.weights.is_empty() && candidate.form == node.form && pairs(candidate)
+        candidate.form == node.form && pairs(candidate)
     })
 }
 
