@@ -21,8 +21,14 @@ mod hostile;
 mod models;
 #[path = "import_onnx/numbers.rs"]
 mod numbers;
+#[path = "import_onnx/operators.rs"]
+mod operators;
 #[path = "import_onnx/products.rs"]
 mod products;
+#[path = "import_onnx/recurrent.rs"]
+mod recurrent;
+#[path = "import_onnx/weights.rs"]
+mod weights;
 
 use cases::{CaseResult, run_case};
 use std::collections::BTreeMap;

@@ -32,7 +32,7 @@ pub struct ImportArgs {
     /// The shape of an input whose extents the file leaves open, such as image=1,3,224,224
     #[arg(long, value_name = "NAME=EXTENTS", value_parser = shape)]
     shape: Vec<(String, Vec<i64>)>,
-    /// Read weights that lie in other files of the model's folder
+    /// Read weights that lie in any file of the model's folder; FILE.onnx.data is read without it
     #[arg(long)]
     external: bool,
     /// Write over files that are there
@@ -101,7 +101,8 @@ impl ImportArgs {
         }
         if !made.whole.is_empty() {
             eprintln!(
-                "note: the first axis of its inputs is no batch, so that each sample is a whole input:\n  {}",
+                "note: the first axis of its inputs is no batch, so that each sample is a whole input:\n  {}\n\
+                 for a batch, export the model with a symbolic first axis (dynamic_axes, dynamic_shapes)",
                 made.whole.join("\n  ")
             );
         }

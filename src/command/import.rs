@@ -32,7 +32,7 @@ pub struct ImportOptions {
     pub folder: Option<PathBuf>,
     /// Shapes of inputs by their names.
     pub shapes: Vec<(String, Vec<i64>)>,
-    /// Whether elements may be read from files beside the model's.
+    /// Whether elements may be read from any file beside the model's, not only from `NAME.onnx.data`.
     pub external: bool,
     /// Whether files that are there may be written over.
     pub force: bool,
@@ -140,7 +140,7 @@ fn external(
     place: &OnnxExternal,
 ) -> Result<Vec<u8>, Failure> {
     let (name, location) = (tensor.name.shown(), place.location.shown());
-    if !options.external {
+    if !options.external && !is_companion(&options.file, &place.location) {
         return Err(Failure::Data(format!(
             "`{name}` lies in another file, `{location}`; --external reads it"
         )));
@@ -168,6 +168,23 @@ fn external(
         )));
     };
     elements(&mut file, place.offset, count).map_err(failed)
+}
+
+/// Whether a location is `NAME.onnx.data` beside `NAME.onnx`, where torch's exporter puts elements, and
+/// not a link to another folder.
+fn is_companion(model: &Path, location: &str) -> bool {
+    let own = model.file_name().and_then(|name| name.to_str()).map(|name| format!("{name}.data"));
+    if own.as_deref() != Some(location) {
+        return false;
+    }
+    let path = model.with_file_name(location);
+    let folder = |path: &Path| Some(path.parent()?.to_owned());
+    let is_link = std::fs::symlink_metadata(&path).is_ok_and(|data| data.is_symlink());
+    match (is_link, std::fs::canonicalize(&path), std::fs::canonicalize(model)) {
+        (false, ..) => true,
+        (true, Ok(data), Ok(model)) => folder(&data) == folder(&model),
+        (true, ..) => false,
+    }
 }
 
 fn elements(file: &mut File, offset: u64, count: u64) -> io::Result<Vec<u8>> {

@@ -132,7 +132,10 @@ fn node(mut message: Message<'_>, depth: usize) -> Decoded<OnnxNode> {
             2 => node.outputs.push(field.listed_text()?),
             3 => node.name = field.text()?,
             4 => node.op = field.text()?,
-            5 => node.attributes.push(attribute(field.message()?, depth)?),
+            5 => {
+                let made = attribute(field.message()?, depth).map_err(|error| within(&node, error));
+                node.attributes.push(made?);
+            }
             7 => node.domain = field.text()?,
             _ => {}
         }
@@ -141,6 +144,17 @@ fn node(mut message: Message<'_>, depth: usize) -> Decoded<OnnxNode> {
         node.domain.clear();
     }
     Ok(node)
+}
+
+/// An error in an attribute, with its node as far as it is read: names stand before attributes.
+fn within(node: &OnnxNode, error: DecodeError) -> DecodeError {
+    let shown = |text: &str| crate::base::shown::Show::shown(text).to_string();
+    let named = match (node.op.is_empty(), node.name.is_empty()) {
+        (true, true) => return error,
+        (_, true) => shown(&node.op),
+        (_, false) => format!("{} `{}`", shown(&node.op), shown(&node.name)),
+    };
+    DecodeError { message: format!("in {named}: {}", error.message), ..error }
 }
 
 /// The fields of an attribute as they are met; its kind says which of them counts.

@@ -10,6 +10,7 @@
 //! it. A graph whose first axis is none (it is cut, or joined along) is taken as a function of whole
 //! inputs: each of its values has an axis of samples in front.
 
+mod alias;
 mod blocks;
 mod constant;
 mod fold;
@@ -21,6 +22,7 @@ mod node;
 mod order;
 mod print;
 mod print_form;
+mod share;
 mod simplify;
 mod size;
 mod translate;
@@ -209,8 +211,9 @@ fn attempt(
     if outputs.is_empty() {
         return Err(ImportError::Graph("it has no outputs".into()));
     }
-    let net = simplify::simplify(translator.net);
-    let printed = print::print(&net, &request.name, &names, &header(model, &names));
+    let net = share::share(simplify::simplify(translator.net), &translator.known.stored);
+    let header = header(model, &names, &net.copies);
+    let printed = print::print(&net, &request.name, &names, &header);
     let of = |state: bool| printed.weights.iter().filter(move |it| it.is_state == state).cloned();
     let (parameters, states) = (of(false).collect(), of(true).collect());
     let (program, inputs) = (printed.text, names.inputs);
@@ -248,7 +251,7 @@ fn output_value(
 }
 
 /// The comment that a program begins with.
-fn header(model: &OnnxModel, names: &names::ModelNames) -> String {
+fn header(model: &OnnxModel, names: &names::ModelNames, copies: &[String]) -> String {
     let (producer, version) = &model.producer;
     let shown =
         |text: &str| text.chars().filter(|it| !it.is_control()).take(80).collect::<String>();
@@ -267,6 +270,12 @@ fn header(model: &OnnxModel, names: &names::ModelNames) -> String {
                 shown(&input.original)
             ));
         }
+    }
+    for name in copies {
+        let name = shown(name);
+        text.push_str(&format!(
+            "// `{name}` is one weight there; here each layer that has it trains a copy of its own.\n"
+        ));
     }
     text
 }

@@ -49,6 +49,7 @@ pub enum Attribute {
     Ints(Vec<i64>),
     Float(f32),
     Text(String),
+    Texts(Vec<String>),
     Graph(Fields),
 }
 
@@ -82,6 +83,12 @@ impl Builder {
 
     pub fn input(mut self, name: &str, dims: &[i64]) -> Builder {
         self.graph = self.graph.message(11, Builder::value(1, name, dims));
+        self
+    }
+
+    /// An input of whole numbers of 64 bits.
+    pub fn whole_input(mut self, name: &str, dims: &[i64]) -> Builder {
+        self.graph = self.graph.message(11, Builder::value(7, name, dims));
         self
     }
 
@@ -157,6 +164,9 @@ impl Builder {
                     }
                     Attribute::Float(value) => fields.float(2, *value).int(20, 1),
                     Attribute::Text(value) => fields.text(4, value).int(20, 3),
+                    Attribute::Texts(values) => {
+                        values.iter().fold(fields, |fields, value| fields.text(9, value)).int(20, 8)
+                    }
                     Attribute::Graph(graph) => fields.message(6, graph.clone()).int(20, 5),
                 },
             )

@@ -125,6 +125,34 @@ fn weights_in_other_files_are_read_where_that_is_asked_for() {
     );
 }
 
+/// As torch's exporter writes them; a link to another folder is none.
+#[test]
+fn the_file_of_weights_that_is_named_after_the_model_is_read() {
+    let bytes: Vec<u8> = (0..7).flat_map(|it| (it as f32).to_le_bytes()).collect();
+    let folder = Folder::with(&external("Tiny Net.onnx.data"));
+    let missing = folder.nnc(&["import", "Tiny Net.onnx"]);
+    assert_eq!(missing.status.code(), Some(2), "{}", stderr(&missing));
+    std::fs::write(folder.path("Tiny Net.onnx.data"), &bytes).expect("weights");
+    let read = folder.nnc(&["import", "Tiny Net.onnx"]);
+    assert_eq!(read.status.code(), Some(0), "{}", stderr(&read));
+    // Beside a model of another name it is any other file.
+    std::fs::copy(folder.path("Tiny Net.onnx"), folder.path("other.onnx")).expect("a copy");
+    let other = folder.nnc(&["import", "other.onnx"]);
+    assert_eq!(other.status.code(), Some(1), "{}", stderr(&other));
+    assert!(stderr(&other).contains("--external"), "{}", stderr(&other));
+    #[cfg(unix)]
+    {
+        let elsewhere = tempfile::tempdir().expect("a folder");
+        let target = elsewhere.path().join("secret");
+        std::fs::write(&target, &bytes).expect("a file");
+        std::fs::remove_file(folder.path("Tiny Net.onnx.data")).expect("a file less");
+        std::os::unix::fs::symlink(&target, folder.path("Tiny Net.onnx.data")).expect("a link");
+        let linked = folder.nnc(&["import", "Tiny Net.onnx", "--force"]);
+        assert_eq!(linked.status.code(), Some(1), "{}", stderr(&linked));
+        assert!(stderr(&linked).contains("--external"), "{}", stderr(&linked));
+    }
+}
+
 #[test]
 fn weights_are_read_from_the_models_folder_alone() {
     for location in ["../weights.bin", "/etc/hostname", "a/b", "..", ""] {

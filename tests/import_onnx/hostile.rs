@@ -130,9 +130,53 @@ fn graphs_that_are_none_are_told() {
     let cycle = relu("b", "a").node("Relu", &["a"], "b", &[]).node("Relu", &["b"], "y", &[]);
     assert!(refused(&cycle).contains("cycle"), "{}", refused(&cycle));
     let twice = relu("x", "y").node("Tanh", &["x"], "y", &[]);
-    assert!(refused(&twice).contains("made twice"));
+    assert!(refused(&twice).contains("made twice: Relu `the_y` and Tanh `the_y`"));
     let old = Builder { opset: 5, ..relu("x", "y") };
     assert!(refused(&old).contains("version 5"), "{}", refused(&old));
+}
+
+#[test]
+fn names_that_are_there_twice_are_told() {
+    let relu = |made: Builder| made.node("Relu", &["x"], "y", &[]);
+    let plain = || Builder::new(13).input("x", &[0, 3]).output("y");
+    let inputs = relu(plain().input("x", &[0, 3]));
+    assert!(refused(&inputs).contains("`x` is twice among its inputs"), "{}", refused(&inputs));
+    let weights = relu(plain().weight("w", &[3]).weight("w", &[3]));
+    assert!(refused(&weights).contains("`w` is twice among its initializers"));
+    assert!(refused(&relu(plain().output("y"))).contains("`y` is twice among its outputs"));
+    let over = plain().weight("w", &[3]).node("Relu", &["x"], "w", &[]);
+    let over = over.node("Relu", &["w"], "y", &[]);
+    assert!(refused(&over).contains("`w` is made twice: the graph"), "{}", refused(&over));
+    let slope = |alpha: f32| ("alpha", Attribute::Float(alpha));
+    let elu = plain().node("Elu", &["x"], "y", &[slope(0.5), slope(0.7)]);
+    assert!(refused(&elu).contains("Elu `the_y`: it has the attribute `alpha` twice"));
+}
+
+#[test]
+fn what_is_wrong_in_a_node_is_told_with_its_name() {
+    let plain = || Builder::new(13).input("x", &[0, 3]).output("y");
+    // A tensor of a type that is none.
+    let tensor = Fields::default().int(1, 3).int(2, 23).text(8, "w").bytes(9, &[0; 3]);
+    let mut odd = plain();
+    odd.graph = odd.graph.message(5, tensor);
+    let odd = odd.node("Add", &["x", "w"], "y", &[]);
+    assert!(refused(&odd).contains("Add `the_y`: `w` is of the type 23"), "{}", refused(&odd));
+    // An attribute whose tensor has too few bytes.
+    let tensor = Fields::default().int(1, 4).int(2, 1).bytes(9, &[0; 4]);
+    let value = Fields::default().text(1, "value").message(5, tensor).int(20, 4);
+    let node = Fields::default().text(2, "c").text(3, "short").text(4, "Constant");
+    let mut short = plain();
+    short.graph = short.graph.message(1, node.message(5, value));
+    let short = short.node("Add", &["x", "c"], "y", &[]);
+    let error = decode(&short.bytes()).expect_err("too few bytes").to_string();
+    assert!(error.contains("in Constant `short`"), "{error}");
+    let policy = ("keep_aspect_ratio_policy", Attribute::Text("not_larger".into()));
+    let resize = Builder::new(18).input("x", &[0, 2, 4, 4]).output("y");
+    let resize = resize.ints("sizes", &[4], &[1, 2, 8, 8]);
+    let resize = resize.node("Resize", &["x", "", "", "sizes"], "y", &[policy]);
+    assert!(refused(&resize).contains("Resize `the_y`: its `keep_aspect_ratio_policy`"));
+    let modulo = plain().floats("d", &[], &[0.7]).node("Mod", &["x", "d"], "y", &[]);
+    assert!(refused(&modulo).contains("Mod `the_y`: a remainder of floats"));
 }
 
 #[test]

@@ -64,12 +64,15 @@ struct BlockCandidate {
 pub(super) fn blocks(net: &Net) -> NetBlocks {
     let mut blocks = NetBlocks::default();
     let mut inside = HashSet::new();
+    // A layer that is called again is one of the model's body.
+    let bound = net.bound();
     for found in [parts(net), chains(net)] {
         let mut groups: BTreeMap<usize, Vec<BlockCandidate>> = BTreeMap::new();
         let mut known: HashMap<String, usize> = HashMap::new();
         for part in found {
             let calls = part.members.iter().filter(|&&id| is_call(net, id)).count();
-            let taken = part.members.iter().any(|id| inside.contains(id));
+            let own = |id: &NetId| inside.contains(id) || bound.contains(id);
+            let taken = part.members.iter().any(own);
             if calls < CALLS || taken || !begins_with_batch(net, &part) {
                 continue;
             }

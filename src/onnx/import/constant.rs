@@ -12,6 +12,8 @@ use std::rc::Rc;
 pub(super) enum TensorElements {
     /// Those of the initializer of this index.
     Stored(usize),
+    /// Those of the initializer of this index and of these two extents, its axes changing places.
+    Turned(usize, [usize; 2]),
     /// Floats.
     F32(Rc<Vec<f32>>),
     /// Whole numbers and truth values.
@@ -86,10 +88,36 @@ impl Constant {
         Constant { dims, ..self.clone() }
     }
 
+    /// The index of the initializer whose elements these are, in whatever order.
+    pub fn stored_index(&self) -> Option<usize> {
+        match self.elements {
+            TensorElements::Stored(index) | TensorElements::Turned(index, _) => Some(index),
+            TensorElements::F32(_) | TensorElements::I64(_) | TensorElements::Filled(_) => None,
+        }
+    }
+
+    /// Whether another constant has the same shape and elements, and comes from the same of the file.
+    pub fn same(&self, other: &Constant) -> bool {
+        use TensorElements::{F32, Filled, I64, Stored, Turned};
+        let named = !self.name.is_empty() && self.name == other.name;
+        let alike = match (&self.elements, &other.elements) {
+            (Stored(a), Stored(b)) => a == b,
+            (Turned(a, from), Turned(b, of)) => a == b && from == of,
+            (F32(a), F32(b)) => Rc::ptr_eq(a, b) || (named && a == b),
+            (I64(a), I64(b)) => a == b,
+            (Filled(a), Filled(b)) => a == b,
+            _ => false,
+        };
+        alike && self.kind == other.kind && self.dims == other.dims
+    }
+
     /// The elements as floats.
     pub fn floats(&self, stored: &StoredTensors<'_>) -> Vec<f32> {
         match &self.elements {
             TensorElements::Stored(index) => stored_floats(stored[*index]),
+            TensorElements::Turned(index, dims) => {
+                transposed(&stored_floats(stored[*index]), dims, &[1, 0])
+            }
             TensorElements::F32(values) => values.to_vec(),
             TensorElements::I64(values) => values.iter().map(|&value| value as f32).collect(),
             TensorElements::Filled(value) => vec![*value as f32; self.count()],
@@ -100,6 +128,9 @@ impl Constant {
     pub fn ints(&self, stored: &StoredTensors<'_>) -> Vec<i64> {
         match &self.elements {
             TensorElements::Stored(index) => stored_ints(stored[*index]),
+            TensorElements::Turned(index, dims) => {
+                transposed(&stored_ints(stored[*index]), dims, &[1, 0])
+            }
             TensorElements::F32(values) => values.iter().map(|&value| value as i64).collect(),
             TensorElements::I64(values) => values.to_vec(),
             TensorElements::Filled(value) => vec![*value as i64; self.count()],

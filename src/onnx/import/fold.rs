@@ -12,8 +12,9 @@
 mod arithmetic;
 mod moves;
 mod shapes;
+mod uniform;
 
-pub(super) use moves::triangle;
+pub(super) use moves::{places, triangle};
 pub(super) use shapes::{reshape_target, shape_change};
 
 use super::constant::{Constant, ElementKind, TensorElements};
@@ -43,7 +44,11 @@ pub(super) fn fold<'a>(
                 return one(made);
             }
         }
-        _ => {}
+        _ => {
+            if let Some(made) = uniform::moved(node, within)? {
+                return Ok(Some(made));
+            }
+        }
     }
     let mut values = Vec::new();
     for index in 0..node.node.inputs.len() {
@@ -61,6 +66,9 @@ pub(super) fn fold<'a>(
     }
     if let Some(dims) = shape_change(node, &extents(first), within)? {
         return one(in_shape(first, &dims)?);
+    }
+    if let Some(turned) = moves::turned(node, first, within)? {
+        return one(turned);
     }
     let large = |value: &Option<GraphValue>| value.as_ref().is_some_and(|it| count(it) > MOST);
     if values.iter().any(large) {
@@ -222,9 +230,15 @@ fn filled_expand<'a>(node: &NodeReader<'a>, within: &KnownValues<'a>) -> Made<Op
         Some(own) => dims[own],
         None => SymbolicSize::ONE,
     };
+    let written = |size: SymbolicSize| size.batches.checked_mul(within.batch?);
     let dims = (0..rank).map(|axis| match (at(&dims, axis), at(&target, axis)) {
-        (SymbolicSize::ONE, other) => other,
-        (own, _) => own,
+        (SymbolicSize::ONE, other) | (other, SymbolicSize::ONE) => Some(other),
+        (own, other) if own == other => Some(own),
+        // The batch that the file was written with.
+        (own, other) if other.has_batch() && own.number() == written(other) => Some(other),
+        (own, other) if own.has_batch() && other.number() == written(own) => Some(own),
+        _ => None,
     });
-    Ok(Some(of_one_number(number, kind, dims.collect())))
+    let Some(dims) = dims.collect() else { return Ok(None) };
+    Ok(Some(of_one_number(number, kind, dims)))
 }

@@ -227,12 +227,20 @@ fn spatial_inputs<'a>(translator: &Translator<'a>) -> HashSet<&'a str> {
             readers.entry(input).or_default().push(index);
         }
     }
+    // Channels in groups, as instances: a norm of groups.
+    let norms_groups = |index: usize| {
+        let node = &graph.nodes[index];
+        let made = node.outputs.first().and_then(|made| readers.get(made.as_str()));
+        let norms = |&reader: &usize| graph.nodes[reader].op == "InstanceNormalization";
+        node.op == "Reshape" && made.is_some_and(|made| made.iter().any(norms))
+    };
     let reaches = |start: &'a str| {
         let (mut stack, mut seen) = (vec![start], HashSet::new());
         while let Some(name) = stack.pop() {
             for &index in readers.get(name).into_iter().flatten() {
                 let node = &graph.nodes[index];
-                if is_spatial(&node.op) && node.inputs.first().is_some_and(|first| first == name) {
+                let first = node.inputs.first().is_some_and(|first| first == name);
+                if first && (is_spatial(&node.op) || norms_groups(index)) {
                     return true;
                 }
                 if keeps_axes(&node.op) && seen.insert(index) {

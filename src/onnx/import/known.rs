@@ -1,9 +1,11 @@
 //! The values of a graph that have been met, and the inputs of a node among them.
 
+use super::alias::aliases;
 use super::constant::{Constant, ElementKind, TensorElements};
 use super::node::NodeReader;
 use super::size::SymbolicSize;
 use super::value::GraphValue;
+use crate::base::shown::Show;
 use crate::onnx::model::OnnxTensor;
 use std::collections::HashMap;
 
@@ -21,11 +23,34 @@ pub(super) struct KnownValues<'a> {
 
 impl<'a> KnownValues<'a> {
     pub fn new(initializers: &'a [OnnxTensor]) -> KnownValues<'a> {
-        let named = |(index, tensor): (usize, &'a OnnxTensor)| {
-            (tensor.name.as_str(), initializer(index, tensor))
-        };
-        let values = initializers.iter().enumerate().map(named).collect();
+        let mut aliases = aliases(initializers);
+        let mut values = HashMap::new();
+        for (index, tensor) in initializers.iter().enumerate() {
+            let mut value = initializer(index, tensor);
+            if let (GraphValue::Constant(constant), Some(elements)) =
+                (&mut value, aliases.remove(&index))
+            {
+                let original = elements.clone();
+                constant.elements = elements;
+                if let TensorElements::Stored(index) | TensorElements::Turned(index, _) = original {
+                    constant.name = initializers[index].name.clone();
+                }
+            }
+            values.insert(tensor.name.as_str(), value);
+        }
         KnownValues { stored: initializers.iter().collect(), values, batch: None }
+    }
+
+    /// Why an initializer of this name has no value, if it is one.
+    pub fn refused(&self, name: &str) -> Option<String> {
+        let tensor = self.stored.iter().find(|tensor| tensor.name == name)?;
+        let name = name.shown();
+        Some(match ElementKind::of(tensor.element) {
+            None => {
+                format!("`{name}` is of the type {}, which the language has not", tensor.element)
+            }
+            Some(_) => format!("`{name}` has an axis of fewer than no elements"),
+        })
     }
 
     /// The value of an input that must be there.
@@ -64,6 +89,23 @@ impl<'a> KnownValues<'a> {
         }
         let constant = self.optional_constant(node, index)?;
         Ok(constant.map(|constant| constant.ints(&self.stored)))
+    }
+
+    /// Extents of what is made of a value of this shape, where the batch that the file was written with
+    /// stands as a number: it is the value's own.
+    pub fn with_batch(
+        &self,
+        mut sizes: Vec<SymbolicSize>,
+        of: &[SymbolicSize],
+    ) -> Vec<SymbolicSize> {
+        let Some(batch) = self.batch else { return sizes };
+        for (size, own) in sizes.iter_mut().rev().zip(of.iter().rev()) {
+            let written = own.batches.checked_mul(batch).and_then(|it| it.checked_add(own.fixed));
+            if own.has_batch() && size.number().is_some() && size.number() == written {
+                *size = *own;
+            }
+        }
+        sizes
     }
 
     /// Whole numbers of an input, which may depend on the batch.

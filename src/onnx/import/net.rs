@@ -9,8 +9,9 @@
 //!
 //! Shapes are as the program has them, the batch included.
 
-use super::constant::{Constant, ElementKind, StoredTensors, strides, transposed};
+use super::constant::{Constant, ElementKind, StoredTensors, TensorElements, strides, transposed};
 use super::size::SymbolicSize;
+use std::collections::HashSet;
 
 /// The index of a node.
 pub(super) type NetId = usize;
@@ -20,6 +21,8 @@ pub(super) type NetId = usize;
 pub(super) struct Net {
     pub nodes: Vec<NetNode>,
     pub outputs: Vec<(String, NetId)>,
+    /// Weights of the file that are several of the program.
+    pub copies: Vec<String>,
 }
 
 /// A value of the program.
@@ -42,7 +45,10 @@ impl NetNode {
         let settings: Vec<&CallSetting> = match &self.form {
             NetForm::Call { settings, .. } => settings.iter().map(|(_, setting)| setting).collect(),
             NetForm::Infix(_, left, right) => vec![left, right],
-            NetForm::Input(_) | NetForm::Index(_) | NetForm::Variable { .. } => Vec::new(),
+            NetForm::Input(_)
+            | NetForm::Index(_)
+            | NetForm::Variable { .. }
+            | NetForm::Again(_) => Vec::new(),
         };
         let args = self.args.iter().enumerate();
         args.flat_map(move |(place, &arg)| {
@@ -65,6 +71,8 @@ pub(super) enum NetForm {
     Index(Vec<IndexEntry>),
     /// A tensor that the body declares: trained or not.
     Variable { trained: bool },
+    /// The layer of an earlier node again, with its weights.
+    Again(NetId),
 }
 
 /// An entry of an index: `:`, `2`, `1:5`.
@@ -157,7 +165,24 @@ pub(super) enum Move {
 impl Weight {
     pub fn new(from: Constant) -> Weight {
         let dims = from.dims.clone();
-        Weight { from, moves: Vec::new(), dims, is_state: false }
+        let (from, moves) = match from.elements {
+            TensorElements::Turned(index, own) => {
+                let step = Move::Transpose { dims: own.to_vec(), order: vec![1, 0] };
+                let (elements, dims) = (TensorElements::Stored(index), own.to_vec());
+                (Constant { elements, dims, ..from }, vec![step])
+            }
+            _ => (from, Vec::new()),
+        };
+        Weight { from, moves, dims, is_state: false }
+    }
+
+    /// Whether another weight begins with the same elements of the file in the same order.
+    pub fn same(&self, other: &Weight) -> bool {
+        let moves = self.moves.len() == other.moves.len()
+            && self.moves.iter().zip(&other.moves).all(|(a, b)| a.same(b));
+        let shape = self.dims == other.dims && self.is_state == other.is_state;
+        // What a constant's own shape was does not matter, unless something moves in it.
+        moves && shape && self.from.reshaped(Vec::new()).same(&other.from.reshaped(Vec::new()))
     }
 
     pub fn state(self) -> Weight {
@@ -172,6 +197,15 @@ impl Weight {
 
     /// With its axes in another order.
     pub fn transposed(mut self, order: &[usize]) -> Weight {
+        if let Some(Move::Transpose { dims, order: before }) = self.moves.last()
+            && before.iter().map(|&axis| dims[axis]).eq(self.dims.iter().copied())
+            && order.iter().map(|&axis| before[axis]).eq(0..before.len())
+        {
+            // Back again.
+            self.dims.clone_from(dims);
+            self.moves.pop();
+            return self;
+        }
         if order.iter().enumerate().any(|(at, &axis)| at != axis) {
             let (dims, order) = (self.dims.clone(), order.to_vec());
             self.dims = order.iter().map(|&axis| dims[axis]).collect();
@@ -200,6 +234,20 @@ impl Weight {
 }
 
 impl Move {
+    fn same(&self, other: &Move) -> bool {
+        match (self, other) {
+            (Move::Transpose { dims, order }, Move::Transpose { dims: own, order: of }) => {
+                dims == own && order == of
+            }
+            (Move::Rearrange { dims, order }, Move::Rearrange { dims: own, order: of }) => {
+                dims == own && order == of
+            }
+            (Move::Add(a), Move::Add(b)) => a.same(b),
+            (Move::Scale(a), Move::Scale(b)) => a == b,
+            _ => false,
+        }
+    }
+
     fn apply(&self, values: Vec<f32>, stored: &StoredTensors<'_>) -> Vec<f32> {
         match self {
             Move::Transpose { dims, order } => transposed(&values, dims, order),
@@ -221,6 +269,15 @@ impl Net {
     pub fn push(&mut self, node: NetNode) -> NetId {
         self.nodes.push(node);
         self.nodes.len() - 1
+    }
+
+    /// Nodes that stand in one body with others: layers that are called again, and those calls.
+    pub fn bound(&self) -> HashSet<NetId> {
+        let calls = self.nodes.iter().enumerate().filter_map(|(id, node)| match node.form {
+            NetForm::Again(layer) => Some([id, layer]),
+            _ => None,
+        });
+        calls.flatten().collect()
     }
 
     /// How often each node is read, outputs included.

@@ -75,6 +75,13 @@ impl<'a> NodeReader<'a> {
         }
     }
 
+    /// An attribute that is there twice.
+    pub fn repeated(&self) -> Option<&'a str> {
+        let mut seen = HashSet::new();
+        let mut names = self.node.attributes.iter().map(|(name, _)| name.as_str());
+        names.find(|name| !seen.insert(*name))
+    }
+
     /// An attribute or input that nothing has asked for.
     pub fn unread(&self) -> Option<String> {
         let (attributes, inputs) = (self.attributes.borrow(), self.inputs.borrow());

@@ -31,6 +31,9 @@ type Makers<'a> = HashMap<&'a str, Option<usize>>;
 
 fn makers(graph: &OnnxGraph) -> Result<Makers<'_>, String> {
     let mut makers = Makers::new();
+    once(graph.inputs.iter().map(|input| &input.name), "inputs")?;
+    once(graph.initializers.iter().map(|tensor| &tensor.name), "initializers")?;
+    once(graph.outputs.iter().map(|output| &output.name), "outputs")?;
     // Older files list initializers among the inputs, too.
     makers.extend(graph.inputs.iter().map(|input| (input.name.as_str(), None)));
     for tensor in &graph.initializers {
@@ -38,12 +41,28 @@ fn makers(graph: &OnnxGraph) -> Result<Makers<'_>, String> {
     }
     for (index, node) in graph.nodes.iter().enumerate() {
         for output in node.outputs.iter().filter(|output| !output.is_empty()) {
-            if makers.insert(output, Some(index)).is_some() {
-                return Err(format!("`{}` is made twice", output.shown()));
+            if let Some(first) = makers.insert(output, Some(index)) {
+                let first = match first {
+                    Some(first) => described(&graph.nodes[first]),
+                    None => "the graph, as an input or initializer,".to_owned(),
+                };
+                let (output, second) = (output.shown(), described(node));
+                return Err(format!("`{output}` is made twice: {first} and {second} make it"));
             }
         }
     }
     Ok(makers)
+}
+
+/// Refuses names that are there twice.
+fn once<'a>(names: impl Iterator<Item = &'a String>, among: &str) -> Result<(), String> {
+    let mut seen = HashSet::new();
+    for name in names {
+        if !seen.insert(name) {
+            return Err(format!("`{}` is twice among its {among}", name.shown()));
+        }
+    }
+    Ok(())
 }
 
 /// How far a node has come.
@@ -111,7 +130,8 @@ fn needed(graph: &OnnxGraph, makers: &Makers<'_>) -> HashSet<usize> {
 /// A node as messages name it: `Conv "conv1"`, or by what it makes.
 pub(super) fn described(node: &OnnxNode) -> String {
     let domain = if node.domain.is_empty() { String::new() } else { format!("{}.", node.domain) };
-    let (op, name) = (node.op.shown(), node.name.shown());
+    let op = if node.op.is_empty() { "a node without operator" } else { &node.op };
+    let (op, name) = (op.shown(), node.name.shown());
     match (node.name.is_empty(), node.outputs.first()) {
         (false, _) => format!("{domain}{op} `{name}`"),
         (true, Some(output)) => format!("{domain}{op} (of `{}`)", output.shown()),

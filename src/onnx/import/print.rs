@@ -11,6 +11,7 @@
 //! ```
 
 mod body;
+mod stages;
 
 use super::blocks::blocks;
 use super::constant::ElementKind;
@@ -38,6 +39,39 @@ const LAYERS: &[(&str, &str)] = &[
         "/// `gelu` by a tangent (Hendrycks and Gimpel 2016), as GPT-2 has it.\n\
          layer gelu_tanh(x: f32[..S]) -> f32[..S] {\n    \
              0.5 * x * (1 + tanh(0.7978845608028654 * (x + 0.044715 * x ^ 3)))\n}\n",
+    ),
+    (
+        "round_to_even",
+        "/// The nearest whole number, of two the even one.\n\
+         layer round_to_even(x: f32[..S]) -> f32[..S] {\n    \
+             let below = floor(x)\n    \
+             let rest = x - below\n    \
+             let even = where(floor(below / 2) * 2 == below, below, below + 1)\n    \
+             where(rest < 0.5, below, where(rest > 0.5, below + 1, even))\n}\n",
+    ),
+    (
+        "cumulative_sum",
+        "/// Sums along axis 1 of all up to each step, or with `exclusive` of those before it.\n\
+         layer cumulative_sum(x: f32[N, T, D], exclusive: bool = false, reverse: bool = false) -> f32[N, T, D] {\n    \
+             scan step in x, axis: 1, reverse: reverse {\n        \
+                 carry total: f32[N, D] = 0\n        \
+                 let before = total\n        \
+                 total <- total + step\n        \
+                 if exclusive { before } else { total }\n    \
+             }\n}\n",
+    ),
+    (
+        "rnn_relu",
+        "/// `rnn` with `relu` in place of `tanh`.\n\
+         layer rnn_relu(x: f32[N, T, D], units: int >= 1, reverse: bool = false) -> f32[N, T, units] {\n    \
+             param weight: f32[D, units] = glorot_uniform\n    \
+             param recurrent: f32[units, units] = orthogonal\n    \
+             param bias: f32[units] = zeros\n    \
+             scan step in x @ weight + bias, axis: 1, reverse: reverse {\n        \
+                 carry h: f32[N, units] = 0\n        \
+                 h <- relu(step + h @ recurrent)\n        \
+                 h\n    \
+             }\n}\n",
     ),
     (
         "local_response_norm",

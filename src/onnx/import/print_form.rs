@@ -130,5 +130,6 @@ fn form(node: &NetNode, texts: &mut Texts<'_>) -> String {
         NetForm::Index(entries) => {
             format!("{}[{}]", (texts.value)(0), texts.index(entries))
         }
+        NetForm::Again(layer) => format!("{} |> again {layer}", (texts.value)(0)),
     }
 }

@@ -17,15 +17,19 @@ mod attention;
 mod conv;
 mod einsum;
 mod elementwise;
+mod group;
 mod index;
 mod layout;
 mod matmul;
 mod movement;
 mod norm;
+mod pad;
 mod pool;
 mod recurrent;
 mod reduce;
 mod resize;
+mod sample;
+mod variable;
 
 use super::constant::{Constant, ElementKind, TensorElements};
 use super::fold;
@@ -58,6 +62,8 @@ pub(super) struct Translator<'a> {
     pub unsupported: Vec<Unsupported>,
     /// How many nodes read each value.
     pub readers: HashMap<&'a str, usize>,
+    /// Norms of instances that are groups of channels, by what they make.
+    grouped: HashMap<NetId, group::NormOfGroups>,
 }
 
 impl<'a> Translator<'a> {
@@ -69,7 +75,8 @@ impl<'a> Translator<'a> {
             *readers.entry(name.as_str()).or_insert(0) += 1;
         }
         let (net, unsupported) = (Net::default(), Vec::new());
-        Translator { graph, known, opset, net, lead, unsupported, readers }
+        let grouped = HashMap::new();
+        Translator { graph, known, opset, net, lead, unsupported, readers, grouped }
     }
 
     /// Translates a node; what it cannot translate is noted.
@@ -79,9 +86,9 @@ impl<'a> Translator<'a> {
         let missing = |name: &String| {
             matches!(self.known.values.get(name.as_str()), Some(GraphValue::Missing))
         };
-        let result = match node.inputs.iter().any(missing) {
-            true => Ok(Vec::new()),
-            false => self.outputs(&read),
+        let result = match node.inputs.iter().find(|name| missing(name)) {
+            Some(name) => self.known.refused(name).map_or(Ok(Vec::new()), Err),
+            None => self.outputs(&read),
         };
         let mut made = match result {
             Ok(made) => made,
@@ -110,6 +117,9 @@ impl<'a> Translator<'a> {
     fn outputs(&mut self, node: &NodeReader<'a>) -> Made<Vec<GraphValue>> {
         if !node.node.domain.is_empty() {
             return Err(format!("operators of the domain `{}` are not known", node.node.domain));
+        }
+        if let Some(name) = node.repeated() {
+            return Err(format!("it has the attribute `{name}` twice"));
         }
         let made = match fold::fold(node, &self.known)? {
             Some(made) => made,
@@ -159,6 +169,7 @@ impl<'a> Translator<'a> {
             "ReduceMean" | "ReduceSum" | "ReduceMax" | "ReduceMin" | "ReduceL1" | "ReduceL2"
             | "ReduceSumSquare" | "ReduceLogSum" | "ReduceLogSumExp" => one(self.reduce(node)?),
             "ArgMax" | "ArgMin" => one(self.arg_extreme(node)?),
+            "CumSum" => one(self.cumulative_sum(node)?),
             "Gather" => one(self.gather(node)?),
             "Slice" => one(self.slice(node)?),
             "Split" => self.split(node)?,
@@ -210,55 +221,6 @@ impl<'a> Translator<'a> {
             }
             GraphValue::Missing => Err("what it reads is not supported".into()),
         }
-    }
-
-    /// A constant as a variable of the program, for every sample where samples are whole inputs.
-    pub fn variable(&mut self, constant: Constant) -> Made<Placed> {
-        let dims: Vec<SymbolicSize> =
-            constant.dims.iter().map(|&dim| SymbolicSize::known(dim as i64)).collect();
-        let kind = constant.kind;
-        let mut id = self.float_variable(Weight::new(constant))?;
-        if self.lead {
-            let one: Vec<SymbolicSize> =
-                std::iter::once(SymbolicSize::ONE).chain(dims.clone()).collect();
-            id = self.reshape_node(id, one, ElementKind::Float);
-            let shape = self.with_lead(&dims);
-            let settings = vec![(None, CallSetting::dims(&shape))];
-            id = self.call("expand", vec![id], settings, shape, ElementKind::Float);
-        }
-        Ok(Placed::plain(self.of_kind(id, kind), kind, dims))
-    }
-
-    /// A weight as a variable of the program, which has no axis of samples.
-    pub fn weight_node(&mut self, weight: Weight) -> Made<NetId> {
-        let kind = weight.from.kind;
-        let id = self.float_variable(weight)?;
-        Ok(self.of_kind(id, kind))
-    }
-
-    /// A weight as a variable: trained, if the file has it as it is.
-    fn float_variable(&mut self, weight: Weight) -> Made<NetId> {
-        if weight.dims.contains(&0) {
-            return Err("a constant without elements is computed with".into());
-        }
-        let stored = matches!(weight.from.elements, TensorElements::Stored(_));
-        let trained = weight.from.kind == ElementKind::Float && stored;
-        let shape: Vec<SymbolicSize> =
-            weight.dims.iter().map(|&dim| SymbolicSize::known(dim as i64)).collect();
-        let name = weight.from.name.clone();
-        let weight = if trained { weight } else { weight.state() };
-        let (form, args) = (NetForm::Variable { trained }, Vec::new());
-        let weights = vec![weight];
-        Ok(self.net.push(NetNode { form, args, shape, kind: ElementKind::Float, weights, name }))
-    }
-
-    /// Floats as values of another kind: variables are floats, which hold whole numbers up to 2^24.
-    fn of_kind(&mut self, id: NetId, kind: ElementKind) -> NetId {
-        if kind == ElementKind::Float {
-            return id;
-        }
-        let shape = self.net.nodes[id].shape.clone();
-        self.call("cast", vec![id], vec![(None, CallSetting::Word(kind.word()))], shape, kind)
     }
 
     /// A call whose first arguments are values.

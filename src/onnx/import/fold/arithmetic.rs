@@ -200,7 +200,12 @@ fn whole_of_two(
     };
     let compares = matches!(op, "Equal" | "Less" | "Greater" | "LessOrEqual" | "GreaterOrEqual");
     let kind = if compares { ElementKind::Bool } else { kind };
-    Ok(meet(a, b, function)?.map(|made| KnownElements::Whole(made, kind)))
+    // Bytes would wrap around.
+    let fits = |size: &SymbolicSize| {
+        kind != ElementKind::Byte || size.number().is_some_and(|it| (0..256).contains(&it))
+    };
+    let made = meet(a, b, function)?.filter(|made| made.values.iter().all(fits));
+    Ok(made.map(|made| KnownElements::Whole(made, kind)))
 }
 
 /// A function of each pair of elements, with NumPy's broadcasting.

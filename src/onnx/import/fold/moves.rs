@@ -47,6 +47,29 @@ impl KnownElements {
     }
 }
 
+/// A matrix of the file with its axes changing places, which still is the file's.
+pub(super) fn turned<'a>(
+    node: &NodeReader<'a>,
+    value: &GraphValue,
+    within: &KnownValues<'a>,
+) -> Made<Option<GraphValue>> {
+    let GraphValue::Constant(constant) = value else { return Ok(None) };
+    let (TensorElements::Stored(index), &[rows, columns]) =
+        (&constant.elements, &constant.dims[..])
+    else {
+        return Ok(None);
+    };
+    let own = within.stored[*index].dims[..] == [rows as i64, columns as i64];
+    let order = node.ints("perm")?.unwrap_or_else(|| vec![1, 0]);
+    let turns = node.node.op == "Transpose" && order == [1, 0];
+    if !own || !turns || constant.kind != ElementKind::Float {
+        return Ok(None);
+    }
+    let elements = TensorElements::Turned(*index, [rows, columns]);
+    let dims = vec![columns, rows];
+    Ok(Some(GraphValue::Constant(Constant { dims, elements, ..constant.clone() })))
+}
+
 /// The value that a node makes which moves elements.
 pub(super) fn moved<'a>(
     node: &NodeReader<'a>,
@@ -68,6 +91,18 @@ pub(super) fn moved<'a>(
             values.first().and_then(|first| Some(vec![KnownElements::of(first.as_ref()?, within)?]))
         }
     };
+    if let ("Expand", Some(Some(GraphValue::Constant(constant)))) = (op, values.first())
+        && let Some(GraphValue::Constant(target)) = values.get(1).cloned().flatten()
+    {
+        // What repeats nothing is the file's own tensor.
+        let target = target.ints(&within.stored);
+        let dims: Vec<i64> = constant.dims.iter().map(|&dim| dim as i64).collect();
+        if target.len() <= dims.len()
+            && target.iter().rev().zip(dims.iter().rev()).all(|(to, own)| to == own || *to == 1)
+        {
+            return Ok(Some(vec![GraphValue::Constant(constant.clone())]));
+        }
+    }
     let Some(mut all) = all.filter(|all| !all.is_empty()) else { return Ok(None) };
     if op == "Concat" {
         return joined(node, all).map(|made| Some(vec![made.value()]));
@@ -241,7 +276,7 @@ fn sliced<'a, T: Copy>(
 }
 
 /// The places from one to another, in steps.
-fn places(start: i64, end: i64, step: i64, extent: i64) -> Made<Vec<i64>> {
+pub(in super::super) fn places(start: i64, end: i64, step: i64, extent: i64) -> Made<Vec<i64>> {
     let counted = |at: i64| if at < 0 { at.saturating_add(extent) } else { at };
     let size = usize::try_from(step.unsigned_abs()).map_err(|_| "its step is too large")?;
     match step {

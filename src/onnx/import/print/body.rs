@@ -8,17 +8,15 @@ use super::super::blocks::{BlockCall, BlockLayer, NetBlocks};
 use super::super::names::{ModelNames, identifier, module, unique};
 use super::super::net::{CallSetting, Net, NetForm, NetId, NetNode};
 use super::super::print_form::{Hole, Texts, label};
-use std::collections::{HashMap, HashSet};
-
-/// A variable: the node that declares it, and which of the node's it is.
-pub(super) type VariableOf = (NetId, usize);
+use super::stages::{PrintedStage, VariableOf, repeated};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// Characters of an expression that is still an operand, not a name's.
 const OPERAND: usize = 64;
 /// Characters of a statement on one line.
 const LINE: usize = 88;
-/// Stages that are looked at as one turn of a `repeat`.
-const TURN: usize = 8;
+/// Stages of a pipeline at most: the language bounds how deep an expression is.
+const STAGES: usize = 64;
 
 /// The text of a body.
 pub(super) struct PrintedBody {
@@ -39,12 +37,6 @@ struct PrintedExpr {
     weights: Vec<VariableOf>,
     /// Whether the head must stand in parentheses before anything follows.
     loose: bool,
-}
-
-#[derive(Clone, Debug)]
-struct PrintedStage {
-    text: String,
-    weights: Vec<VariableOf>,
 }
 
 /// A body that is being printed.
@@ -81,6 +73,7 @@ impl<'a> BodyPrinter<'a> {
         let mut body = BodyPrinter::new(net, &own, &net.outputs, names.taken());
         blocks.calls.iter().for_each(|call| *body.uses.entry(call.input).or_insert(0) += 1);
         body.name_modules(&own, &|id| module(&net.nodes[id].name));
+        body.name_shared(blocks);
         for &id in &own {
             body.declare(id, &net.nodes[id]);
         }
@@ -190,8 +183,55 @@ impl<'a> BodyPrinter<'a> {
                 self.weights.push((id, 0));
                 self.names.insert(id, name);
             }
-            NetForm::Call { .. } | NetForm::Infix(..) | NetForm::Index(_) => {}
+            NetForm::Call { .. } | NetForm::Infix(..) | NetForm::Index(_) | NetForm::Again(_) => {}
         }
+    }
+
+    /// Names the layers that are called again, as nothing else is that the program calls.
+    fn name_shared(&mut self, blocks: &NetBlocks) {
+        let nodes = &self.net.nodes;
+        let callees = nodes.iter().filter_map(|node| match &node.form {
+            NetForm::Call { callee, .. } => Some(callee.as_str()),
+            _ => None,
+        });
+        let layers = blocks.layers.iter().map(|layer| layer.name.as_str());
+        let called: HashSet<&str> = callees.chain(layers).collect();
+        let targets: BTreeSet<NetId> = nodes
+            .iter()
+            .filter_map(|node| match node.form {
+                NetForm::Again(layer) => Some(layer),
+                _ => None,
+            })
+            .collect();
+        for id in targets {
+            if self.modules.get(&id).is_some_and(|name| !called.contains(name.as_str())) {
+                continue;
+            }
+            let callee = match &nodes[id].form {
+                NetForm::Call { callee, .. } => callee.as_str(),
+                _ => "layer",
+            };
+            let name = module(&nodes[id].name).unwrap_or_else(|| callee.to_owned());
+            let name = match called.contains(name.as_str()) {
+                true => format!("shared_{name}"),
+                false => name,
+            };
+            let name = unique(&name, &mut self.taken);
+            self.modules.insert(id, name);
+        }
+    }
+
+    /// A layer once more, behind the statement that has its name.
+    fn again(&mut self, layer: NetId, arg: NetId) -> PrintedExpr {
+        let defines = |expr: &PrintedExpr| expr.all_weights().iter().any(|(id, _)| *id == layer);
+        let found = self.pending.iter().find(|(id, expr)| **id != arg && defines(expr));
+        if let Some(id) = found.map(|(id, _)| *id) {
+            self.name(id);
+        }
+        let mut expr = self.front(arg);
+        let (text, weights) = (self.modules[&layer].clone(), Vec::new());
+        expr.stages.push(PrintedStage { text, weights });
+        expr
     }
 
     /// The text of a whole number: in a layer, the next of those that it has.
@@ -221,7 +261,10 @@ impl<'a> BodyPrinter<'a> {
 
     /// Holds an expression for the one place that reads it, or gives it a name.
     fn keep(&mut self, id: NetId, expr: PrintedExpr) {
-        if self.uses.get(&id) == Some(&1) {
+        let long = expr.stages.len();
+        let long =
+            long > 0 && long.is_multiple_of(STAGES) && repeated(&expr.stages).len() >= STAGES;
+        if self.uses.get(&id) == Some(&1) && !long {
             self.pending.insert(id, expr);
         } else {
             self.bind(id, expr);
@@ -238,6 +281,7 @@ impl<'a> BodyPrinter<'a> {
                 let index = self.texts(node, &mut Vec::new(), true, |texts| texts.index(entries));
                 PrintedExpr { head: format!("{base}[{index}]"), ..PrintedExpr::default() }
             }
+            NetForm::Again(layer) => self.again(*layer, node.args[0]),
             NetForm::Input(_) | NetForm::Variable { .. } => return,
         };
         self.keep(id, expr);
@@ -412,40 +456,4 @@ impl PrintedExpr {
             repeated(&self.stages).into_iter().map(|stage| format!("\n        |> {stage}"));
         std::iter::once(format!("{before}{}", self.front())).chain(stages).collect()
     }
-}
-
-/// Stages with runs that are alike as a `repeat`.
-fn repeated(stages: &[PrintedStage]) -> Vec<String> {
-    let (mut made, mut at) = (Vec::new(), 0);
-    while at < stages.len() {
-        let turns = |length: usize| {
-            let alike = |turn: usize| {
-                let from = at + turn * length;
-                from + length <= stages.len()
-                    && (0..length).all(|it| stages[from + it].text == stages[at + it].text)
-            };
-            (1..).take_while(|&turn| alike(turn)).count() + 1
-        };
-        let has_weights = |length: usize| {
-            (at + length <= stages.len())
-                && stages[at..at + length].iter().any(|stage| !stage.weights.is_empty())
-        };
-        let run = (1..=TURN).filter(|&length| has_weights(length)).map(|it| (it, turns(it)));
-        let best = run
-            .filter(|&(_, turns)| turns > 1)
-            .max_by_key(|&(length, turns)| (length * (turns - 1), std::cmp::Reverse(length)));
-        match best {
-            Some((length, turns)) => {
-                let texts: Vec<&str> =
-                    stages[at..at + length].iter().map(|stage| stage.text.as_str()).collect();
-                made.push(format!("repeat {turns} {{ {} }}", texts.join(" |> ")));
-                at += length * turns;
-            }
-            None => {
-                made.push(stages[at].text.clone());
-                at += 1;
-            }
-        }
-    }
-    made
 }

@@ -6,7 +6,7 @@ use crate::onnx::import::constant::{ElementKind, TensorElements};
 use crate::onnx::import::known::Made;
 use crate::onnx::import::net::{CallSetting, NetForm, Weight};
 use crate::onnx::import::node::NodeReader;
-use crate::onnx::import::value::Placed;
+use crate::onnx::import::value::{GraphValue, Placed};
 
 pub(super) fn is_activation(op: &str) -> bool {
     plain(op).is_some()
@@ -29,6 +29,9 @@ pub(super) fn is_activation(op: &str) -> bool {
                 | "CastLike"
                 | "Not"
                 | "Celu"
+                | "Round"
+                | "IsNaN"
+                | "IsInf"
         )
 }
 
@@ -68,6 +71,13 @@ impl<'a> Translator<'a> {
             "Cast" | "CastLike" => self.cast(node, &x),
             "Clip" => self.clip(node, &x),
             "PRelu" => self.prelu(node, &x),
+            "Round" => Ok(self.of_one(&x, "round_to_even", Vec::new())),
+            "IsInf" => self.is_infinite(node, &x),
+            "IsNaN" => {
+                // A value that is not itself.
+                let form = NetForm::Infix("!=", CallSetting::Arg(0), CallSetting::Arg(0));
+                Ok(self.same_place(&x, form, ElementKind::Bool))
+            }
             _ => self.shaped_activation(node, &x),
         }
     }
@@ -164,6 +174,21 @@ impl<'a> Translator<'a> {
         })
     }
 
+    /// Whether a value is beyond the largest number, on the sides that count.
+    fn is_infinite(&mut self, node: &NodeReader<'a>, x: &Placed) -> Made<Placed> {
+        let below = node.int("detect_negative", 1)? != 0;
+        let above = node.int("detect_positive", 1)? != 0;
+        let most = f64::from(f32::MAX);
+        let (x, sign, bound) = match (below, above) {
+            (true, true) => (self.of_one(x, "abs", Vec::new()), ">", most),
+            (false, true) => (x.clone(), ">", most),
+            (true, false) => (x.clone(), "<", -most),
+            (false, false) => return Err("it looks for nothing".into()),
+        };
+        let form = NetForm::Infix(sign, CallSetting::Arg(0), CallSetting::Float(bound));
+        Ok(self.same_place(&x, form, ElementKind::Bool))
+    }
+
     /// A function of a value.
     pub(super) fn of_one(
         &mut self,
@@ -224,7 +249,15 @@ impl<'a> Translator<'a> {
                 bounds[index] = Some(node.float(name, 0.0)?);
             }
             // What bounds nothing, as some files have it.
-            bounds[index] = bounds[index].filter(|bound| bound.abs() < f64::from(f32::MAX));
+            let widest = match x.kind {
+                ElementKind::Int => f64::from(i32::MAX),
+                _ => f64::from(f32::MAX),
+            };
+            let sign = if index == 0 { -1.0 } else { 1.0 };
+            bounds[index] = bounds[index].filter(|bound| sign * bound < widest);
+            if bounds[index].is_some_and(|bound| bound.abs() > widest) {
+                return Err("a bound lets nothing through".into());
+            }
         }
         match bounds {
             [Some(0.0), Some(6.0)] if x.kind == ElementKind::Float => {
@@ -237,25 +270,28 @@ impl<'a> Translator<'a> {
         }
     }
 
-    /// A slope for all elements, or one for each channel.
+    /// A slope for all elements, or one for each channel; others are multiplied by hand.
     fn prelu(&mut self, node: &NodeReader<'a>, x: &Placed) -> Made<Placed> {
-        let slope = self.known.constant(node, 1)?;
-        let rank = x.rank();
-        let count = slope.count();
+        let slope = match self.known.value(node, 1)? {
+            GraphValue::Constant(slope) if slope.kind == ElementKind::Float => slope,
+            other => return self.sloped(x, &other),
+        };
+        let (rank, count) = (x.rank(), slope.count());
         let channels = x.dims.get(1).and_then(|channels| channels.number());
+        let own = (slope.dims.len() + 1).checked_sub(rank);
         let by_channel = rank >= 2
             && channels == Some(count as i64)
-            && slope.dims.len() + 1 == rank
-            && slope.dims.first() == Some(&count);
-        if count != 1 && !by_channel || slope.kind != ElementKind::Float {
-            return Err("its slopes are neither one nor one for each channel".into());
+            && own.is_some_and(|own| slope.dims.get(own) == Some(&count));
+        if count != 1 && !by_channel {
+            return self.sloped(x, &GraphValue::Constant(slope));
         }
+        let by_channel = by_channel && count != 1;
         let x = match by_channel {
             true => self.channels_last(x)?,
             false => self.unshuffled(x)?,
         };
         let mut settings = Vec::new();
-        if by_channel && count != 1 {
+        if by_channel {
             settings.push((Some("channels"), CallSetting::bool(true)));
         }
         let shape = self.net.nodes[x.id].shape.clone();
@@ -264,12 +300,21 @@ impl<'a> Translator<'a> {
         Ok(Placed { id, ..x })
     }
 
+    /// `where(x > 0, x, slope * x)`
+    fn sloped(&mut self, x: &Placed, slope: &GraphValue) -> Made<Placed> {
+        let value = GraphValue::Tensor(x.clone());
+        let bent = GraphValue::Tensor(self.two("Mul", &value, slope)?);
+        let form = NetForm::Infix(">", CallSetting::Arg(0), CallSetting::Float(0.0));
+        let above = self.same_place(x, form, ElementKind::Bool);
+        self.choice([&GraphValue::Tensor(above), &value, &bent])
+    }
+
     fn cast(&mut self, node: &NodeReader<'a>, x: &Placed) -> Made<Placed> {
         node.ignore(&["saturate", "round_mode"]);
         let to = match node.node.op.as_str() {
             "CastLike" => match self.known.value(node, 1)? {
-                crate::onnx::import::value::GraphValue::Tensor(like) => Some(like.kind),
-                crate::onnx::import::value::GraphValue::Constant(like) => Some(like.kind),
+                GraphValue::Tensor(like) => Some(like.kind),
+                GraphValue::Constant(like) => Some(like.kind),
                 _ => None,
             },
             _ => match node.attribute("to") {

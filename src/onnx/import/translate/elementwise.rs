@@ -49,6 +49,7 @@ pub(super) fn is_elementwise(op: &str) -> bool {
             | "GreaterOrEqual"
             | "And"
             | "Or"
+            | "Mod"
     )
 }
 
@@ -79,6 +80,9 @@ impl<'a> Translator<'a> {
         for index in 0..count {
             values.push(self.known.value(node, index)?);
         }
+        if let Some(shape) = self.batched_shape(&values) {
+            values = values.into_iter().map(|value| self.one_sample(value, &shape)).collect();
+        }
         if let [a, b] = &mut values[..] {
             self.legacy_broadcast(node, a, b)?;
             if op == "Add"
@@ -87,9 +91,18 @@ impl<'a> Translator<'a> {
                 return Ok(made);
             }
         }
+        if let [a, b] = &values[..]
+            && let Some(made) = self.scaled_groups(node, a, b)
+        {
+            return Ok(made);
+        }
         if op == "Where" {
             let [condition, a, b] = &values[..] else { return Err("it takes three inputs".into()) };
             return self.choice([condition, a, b]);
+        }
+        if op == "Mod" {
+            let [a, b] = &values[..] else { return Err("it takes two inputs".into()) };
+            return self.remainder(a, b, node.int("fmod", 0)? != 0);
         }
         let mut values = values.into_iter();
         let mut made = self.first(values.next())?;
@@ -101,6 +114,32 @@ impl<'a> Translator<'a> {
             return self.with_number("*", &made, 1.0 / count as f64);
         }
         Ok(made)
+    }
+
+    /// The remainder of whole numbers, `a - a / b * b`, which has the sign of `a`. Unless that is asked for,
+    /// the divisor is added where the signs differ.
+    fn remainder(&mut self, a: &GraphValue, b: &GraphValue, of_first: bool) -> Made<Placed> {
+        let divisor = match b {
+            GraphValue::Constant(constant) => self.literal(constant),
+            _ => None,
+        };
+        let divisor =
+            divisor.filter(|divisor| *divisor != 0.0).ok_or("its divisor is no number")?;
+        let whole = GraphValue::Tensor(self.two("Div", a, b)?);
+        let product = self.two("Mul", &whole, b)?;
+        if product.kind != ElementKind::Int {
+            return Err("a remainder of floats has no counterpart".into());
+        }
+        let rest = self.two("Sub", a, &GraphValue::Tensor(product))?;
+        if of_first {
+            return Ok(rest);
+        }
+        let sign = if divisor > 0.0 { "<" } else { ">" };
+        let form = NetForm::Infix(sign, CallSetting::Arg(0), CallSetting::Int(0));
+        let differ = self.same_place(&rest, form, ElementKind::Bool);
+        let rest = GraphValue::Tensor(rest);
+        let moved = GraphValue::Tensor(self.two("Add", &rest, b)?);
+        self.choice([&GraphValue::Tensor(differ), &moved, &rest])
     }
 
     fn first(&self, value: Option<GraphValue>) -> Made<GraphValue> {
@@ -250,8 +289,12 @@ impl<'a> Translator<'a> {
         let value = constant.scalar(&self.known.stored)?;
         let value =
             if constant.kind == ElementKind::Float { shortest(value as f32) } else { value };
-        (value.is_finite() && matches!(constant.kind, ElementKind::Float | ElementKind::Int))
-            .then_some(value)
+        let fits = match constant.kind {
+            ElementKind::Float => value.is_finite(),
+            ElementKind::Int => value.abs() <= f64::from(i32::MAX),
+            ElementKind::Byte | ElementKind::Bool => false,
+        };
+        fits.then_some(value)
     }
 
     /// A value and a number.

@@ -2,12 +2,15 @@
 
 use super::Translator;
 use crate::onnx::import::constant::{Constant, ElementKind};
-use crate::onnx::import::fold::reshape_target;
+use crate::onnx::import::fold::{places, reshape_target};
 use crate::onnx::import::known::Made;
-use crate::onnx::import::net::{CallSetting, IndexEntry, NetForm, NetNode, Weight};
+use crate::onnx::import::net::{CallSetting, IndexEntry, NetForm, NetId, NetNode, Weight};
 use crate::onnx::import::node::NodeReader;
 use crate::onnx::import::size::SymbolicSize;
 use crate::onnx::import::value::{GraphValue, Placed, axis_of};
+
+/// Elements of an axis of which entries are taken one by one.
+const LONGEST: i64 = 1 << 22;
 
 impl<'a> Translator<'a> {
     pub(super) fn slice(&mut self, node: &NodeReader<'a>) -> Made<Placed> {
@@ -27,9 +30,6 @@ impl<'a> Translator<'a> {
         }
         for (at, &axis) in axes.iter().enumerate() {
             let axis = axis_of(axis, x.rank())?;
-            if !(1..1 << 20).contains(&steps[at]) {
-                return Err(format!("a step of {} has no counterpart", steps[at]));
-            }
             let Some(extent) = x.dims[axis].number() else {
                 if starts[at] == 0 && ends[at] >= i64::from(i32::MAX) && steps[at] == 1 {
                     continue;
@@ -40,29 +40,78 @@ impl<'a> Translator<'a> {
                 let value = if value < 0 { value.saturating_add(extent) } else { value };
                 value.clamp(0, extent)
             };
-            let (from, to) = (bound(starts[at]), bound(ends[at]));
             x = match steps[at] {
-                1 => self.range(&x, axis, from, to)?,
-                step => self.every(&x, axis, (from, to), step)?,
+                1 => self.range(&x, axis, bound(starts[at]), bound(ends[at]))?,
+                _ if extent > LONGEST => return Err("it takes steps along too long an axis".into()),
+                step => self.taken(&x, axis, &places(starts[at], ends[at], step, extent)?)?,
             };
         }
         Ok(x)
     }
 
-    /// Every so many entries of an axis: the axis in two, and one entry of the second.
+    /// Entries of an axis of the graph at places that are known, in their order.
+    fn taken(&mut self, x: &Placed, axis: usize, places: &[i64]) -> Made<Placed> {
+        let Some((&first, &last)) = places.first().zip(places.last()) else {
+            return Err("nothing is left of what it cuts".into());
+        };
+        let step = places.get(1).map_or(1, |second| second - first);
+        let even = places.windows(2).all(|pair| pair[1] - pair[0] == step);
+        if even && step == 1 {
+            return self.range(x, axis, first, last + 1);
+        }
+        if even
+            && step > 1
+            && let Some(made) = self.every(x, axis, (first, last + 1), step)?
+        {
+            return Ok(made);
+        }
+        let index = match even {
+            true => self.counted(first, step, places.len()),
+            false => self.index_value(&Constant::of_ints(vec![places.len()], places.to_vec()))?,
+        };
+        let mut dims = x.dims.clone();
+        dims[axis] = SymbolicSize::known(places.len() as i64);
+        let shape = self.shape(&dims, &x.order);
+        let place = (x.place(axis) + self.leading()) as i64;
+        let settings = vec![(Some("axis"), CallSetting::Int(place))];
+        let id = self.call("gather", vec![x.id, index], settings, shape, x.kind);
+        Ok(Placed { id, dims, ..x.clone() })
+    }
+
+    /// Whole numbers in equal steps: `7 - iota(8)`.
+    fn counted(&mut self, first: i64, step: i64, count: usize) -> NetId {
+        let shape = vec![SymbolicSize::known(count as i64)];
+        let settings = vec![(None, CallSetting::Int(count as i64))];
+        let iota = self.call("iota", Vec::new(), settings, shape.clone(), ElementKind::Int);
+        let counted = Placed::plain(iota, ElementKind::Int, shape);
+        let mut infix = |x: &Placed, sign, left, right| {
+            self.same_place(x, NetForm::Infix(sign, left, right), ElementKind::Int)
+        };
+        let (arg, number) = (CallSetting::Arg(0), CallSetting::Int(first));
+        match step {
+            -1 => infix(&counted, "-", number, arg).id,
+            _ => {
+                let wide = infix(&counted, "*", arg.clone(), CallSetting::Int(step));
+                infix(&wide, "+", number, arg).id
+            }
+        }
+    }
+
+    /// Every so many entries of an axis: the axis in two, and one entry of the second; none where that
+    /// does not divide it.
     fn every(
         &mut self,
         x: &Placed,
         axis: usize,
         (from, to): (i64, i64),
         step: i64,
-    ) -> Made<Placed> {
+    ) -> Made<Option<Placed>> {
         let extent = x.dims[axis].number().ok_or("it cuts the axis of the batch")?;
         let count = (to - from + step - 1).max(0) / step;
         // Whole turns, the last of which may begin before the first entry.
         let first = (extent - count * step).min(from);
         if first < 0 || from - first >= step {
-            return Err(format!("steps of {step} along {extent} entries have no counterpart"));
+            return Ok(None);
         }
         let part = self.range(x, axis, first, first + count * step)?;
         let mut apart = part.dims.clone();
@@ -70,7 +119,7 @@ impl<'a> Translator<'a> {
         let apart = self.reshaped(&part, apart)?;
         let apart = self.unshuffled(&apart)?;
         let (dims, order) = super::pool::without(&apart, &[axis + 1], false);
-        self.indexed(&apart, axis + 1, IndexEntry::At(from - first), dims, order)
+        self.indexed(&apart, axis + 1, IndexEntry::At(from - first), dims, order).map(Some)
     }
 
     /// The part of a value between two places of an axis of the graph.
@@ -194,7 +243,7 @@ impl<'a> Translator<'a> {
     }
 
     /// Entries of a value along an axis, by numbers that are known.
-    fn entries(&mut self, x: &Placed, axis: usize, index: &Constant) -> Made<Placed> {
+    pub(super) fn entries(&mut self, x: &Placed, axis: usize, index: &Constant) -> Made<Placed> {
         let Some(extent) = x.dims[axis].number() else { return self.all_entries(x, index) };
         let values = index.ints(&self.known.stored);
         let counted: Vec<i64> =
@@ -206,20 +255,11 @@ impl<'a> Translator<'a> {
             let (dims, order) = super::pool::without(x, &[axis], false);
             return self.indexed(x, axis, IndexEntry::At(counted[0]), dims, order);
         }
-        if index.dims.len() != 1 {
-            return Err("its indices have several axes".into());
-        }
-        if counted.windows(2).all(|pair| pair[1] == pair[0] + 1) {
-            return self.range(x, axis, counted[0], counted[0] + counted.len() as i64);
-        }
-        let known = Constant::of_ints(vec![counted.len()], counted.clone());
-        let index = self.index_value(&known)?;
+        let made = self.taken(x, axis, &counted)?;
+        let places: Vec<SymbolicSize> =
+            index.dims.iter().map(|&dim| SymbolicSize::known(dim as i64)).collect();
         let mut dims = x.dims.clone();
-        dims[axis] = SymbolicSize::known(counted.len() as i64);
-        let shape = self.shape(&dims, &x.order);
-        let place = (x.place(axis) + self.leading()) as i64;
-        let settings = vec![(Some("axis"), CallSetting::Int(place))];
-        let id = self.call("gather", vec![x.id, index], settings, shape, x.kind);
-        Ok(Placed { id, dims, ..x.clone() })
+        dims.splice(axis..=axis, places);
+        self.reshaped(&made, dims)
     }
 }

@@ -96,6 +96,7 @@ impl Translator<'_> {
             return Err(format!("{from} has other elements than {to}"));
         }
         let value = self.unshuffled_columns(value)?.apart();
+        let value = self.batch_apart(value, &dims)?;
         let groups = groups(&value.dims, &dims);
         if let Some(flat) = self.flattened(&value, &dims, &groups) {
             return Ok(flat);
@@ -111,6 +112,28 @@ impl Translator<'_> {
         match apart.order.is_sorted() || apart.order.last() != Some(&count) {
             true => self.reshaped_now(&apart, dims),
             false => Ok(Placed { dims, rows: Some(rows), ..apart }),
+        }
+    }
+
+    /// A value that becomes rows and columns, where its axis of the batch holds some of the columns, too:
+    /// `[6, 2 * N, 4]` as `[6, N, 2, 4]`, for rows of `[6, N]`.
+    fn batch_apart(&mut self, value: Placed, dims: &[SymbolicSize]) -> Made<Placed> {
+        let (&[rows, columns], Some(axis)) =
+            (dims, value.dims.iter().position(|size| size.has_batch()))
+        else {
+            return Ok(value);
+        };
+        let SymbolicSize { fixed: 0, batches: inner @ 2.. } = value.dims[axis] else {
+            return Ok(value);
+        };
+        let inner = SymbolicSize::known(inner);
+        let mut apart = value.dims.clone();
+        apart.splice(axis..=axis, [SymbolicSize::N, inner]);
+        let fits = SymbolicSize::product(&apart[..=axis]) == Some(rows)
+            && SymbolicSize::product(&apart[axis + 1..]) == Some(columns);
+        match fits {
+            true => self.reshaped_now(&value, apart),
+            false => Ok(value),
         }
     }
 

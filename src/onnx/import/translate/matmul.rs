@@ -10,7 +10,7 @@ use super::Translator;
 use super::conv::{CallSettings, with_bias};
 use crate::onnx::import::constant::{Constant, ElementKind, TensorElements};
 use crate::onnx::import::known::Made;
-use crate::onnx::import::net::{CallSetting, Move, NetForm, NetNode, Weight};
+use crate::onnx::import::net::{CallSetting, Move, NetForm, NetId, NetNode, Weight};
 use crate::onnx::import::node::NodeReader;
 use crate::onnx::import::size::SymbolicSize;
 use crate::onnx::import::value::{GraphValue, Placed};
@@ -191,7 +191,29 @@ impl<'a> Translator<'a> {
                 *number == 0.0
             }
             GraphValue::Constant(constant) => self.is_zero(constant),
-            _ => false,
+            GraphValue::Tensor(placed) => self.moves_zeros(placed.id),
+            GraphValue::Sizes(_) | GraphValue::Missing => false,
         }
+    }
+
+    /// Whether a value of the program is made of zeros that only move.
+    fn moves_zeros(&self, id: NetId) -> bool {
+        let mut stack = vec![id];
+        while let Some(id) = stack.pop() {
+            let node = &self.net.nodes[id];
+            let moves = match &node.form {
+                NetForm::Variable { .. } => self.is_zero(&node.weights[0].from),
+                NetForm::Index(_) => true,
+                NetForm::Call { callee, .. } => {
+                    matches!(callee.as_str(), "expand" | "reshape" | "transpose" | "concat")
+                }
+                NetForm::Input(_) | NetForm::Infix(..) | NetForm::Again(_) => false,
+            };
+            if !moves {
+                return false;
+            }
+            stack.extend(&node.args);
+        }
+        true
     }
 }

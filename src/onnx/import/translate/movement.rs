@@ -21,11 +21,16 @@ impl<'a> Translator<'a> {
                 let from = if by_place { x.clone() } else { x.apart() };
                 let dims =
                     shape_change(node, &from.dims, &self.known)?.ok_or("its shape is unknown")?;
-                self.reshaped(&x, dims)
+                match self.grouped(node, &x, &dims)? {
+                    Some(made) => Ok(made),
+                    None => self.reshaped(&x, dims),
+                }
             }
             "Expand" => {
-                let x = self.tensor(node, 0)?;
                 let target = self.known.sizes(node, 1)?;
+                let x = self.one_sample(self.known.value(node, 0)?, &target);
+                let x = self.computed(x)?;
+                let target = self.known.with_batch(target, &x.dims);
                 self.expanded(&x, target)
             }
             "Pad" => self.pad(node),
@@ -81,9 +86,14 @@ impl<'a> Translator<'a> {
     }
 
     pub(super) fn concat(&mut self, node: &NodeReader<'a>) -> Made<Placed> {
-        let mut values = Vec::new();
-        for index in 0..node.node.inputs.len() {
-            let value = self.tensor(node, index)?;
+        let count = node.node.inputs.len();
+        let given: Vec<GraphValue> =
+            (0..count).map(|index| self.known.value(node, index)).collect::<Made<_>>()?;
+        let shape = self.batched_shape(&given).unwrap_or_default();
+        let mut values = Vec::with_capacity(count);
+        for value in given {
+            let value = self.one_sample(value, &shape);
+            let value = self.computed(value)?;
             values.push(self.unshuffled(&value)?);
         }
         let axis = node.int("axis", 1)?;
@@ -148,67 +158,6 @@ impl<'a> Translator<'a> {
             true => self.expanded(value, dims.to_vec()),
             false => Ok(value.clone()),
         }
-    }
-
-    fn pad(&mut self, node: &NodeReader<'a>) -> Made<Placed> {
-        let x = self.tensor(node, 0)?;
-        let x = self.unshuffled(&x)?;
-        if node.text("mode", "constant")? != "constant" {
-            return Err("only padding with a number has a counterpart".into());
-        }
-        let pads = self.known.listed(node, "pads", 1)?.ok_or("it has no `pads`")?;
-        let fill = match self.known.optional_constant(node, 2)? {
-            Some(fill) if node.attribute("value").is_none() => {
-                self.literal(&fill).ok_or("it pads with something else than a number")?
-            }
-            _ => node.float("value", 0.0)?,
-        };
-        let axes = match self.known.optional_constant(node, 3)? {
-            None => (0..x.rank()).collect(),
-            Some(axes) => {
-                let axes = axes.ints(&self.known.stored);
-                axes.iter().map(|&axis| axis_of(axis, x.rank())).collect::<Made<Vec<_>>>()?
-            }
-        };
-        if pads.len() != 2 * axes.len() || x.kind != ElementKind::Float {
-            return Err("its padding does not fit its input".into());
-        }
-        let mut amounts = vec![[0, 0]; x.rank()];
-        for (at, &axis) in axes.iter().enumerate() {
-            amounts[axis] = [pads[at], pads[at + axes.len()]];
-        }
-        self.padded(&x, &amounts, fill)
-    }
-
-    /// Numbers before and after each axis of the graph.
-    fn padded(&mut self, x: &Placed, amounts: &[[i64; 2]], fill: f64) -> Made<Placed> {
-        if amounts.iter().all(|amount| *amount == [0, 0]) {
-            return Ok(x.clone());
-        }
-        let mut dims = x.dims.clone();
-        for (axis, [before, after]) in amounts.iter().enumerate() {
-            if *before < 0 || *after < 0 {
-                return Err("padding that cuts has no counterpart".into());
-            }
-            if dims[axis].has_batch() && (*before, *after) != (0, 0) {
-                return Err("it pads the axis of the batch".into());
-            }
-            let more = before.checked_add(*after).map(SymbolicSize::known);
-            dims[axis] = more.and_then(|more| dims[axis].add(more)).ok_or("it pads too much")?;
-        }
-        let entry = |axis: &usize| match amounts[*axis] {
-            [before, after] if before == after => CallSetting::Int(before),
-            both => CallSetting::list(&both),
-        };
-        let lead = (0..self.leading()).map(|_| CallSetting::Int(0));
-        let list = lead.chain(x.order.iter().map(entry)).collect();
-        let mut settings = vec![(None, CallSetting::List(list))];
-        if fill != 0.0 {
-            settings.push((Some("value"), CallSetting::Float(fill)));
-        }
-        let shape = self.shape(&dims, &x.order);
-        let id = self.call("pad", vec![x.id], settings, shape, x.kind);
-        Ok(Placed { id, dims, ..x.clone() })
     }
 
     fn tile(&mut self, node: &NodeReader<'a>) -> Made<Placed> {

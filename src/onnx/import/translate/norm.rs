@@ -136,7 +136,9 @@ impl<'a> Translator<'a> {
         if node.opset < 6 {
             node.ignore(&["consumed_inputs"]);
         }
-        self.groups(node, &x, groups)
+        let made = self.groups(node, &x, groups)?;
+        self.note_groups(node, groups, &made)?;
+        Ok(made)
     }
 
     pub(super) fn group_norm(&mut self, node: &NodeReader<'a>) -> Made<Placed> {

@@ -14,6 +14,7 @@ use crate::onnx::import::net::{CallSetting, Move, Weight};
 use crate::onnx::import::node::NodeReader;
 use crate::onnx::import::size::SymbolicSize;
 use crate::onnx::import::value::{GraphValue, Placed};
+use crate::onnx::model::OnnxAttribute;
 use std::rc::Rc;
 
 /// A kind of recurrent layer.
@@ -64,10 +65,15 @@ impl<'a> Translator<'a> {
     }
 
     pub(super) fn rnn(&mut self, node: &NodeReader<'a>) -> Made<Vec<GraphValue>> {
-        self.recurrent(
-            node,
-            &Cell { callee: "rnn", gates: &[0], activations: &["Tanh"], two_biases: false },
-        )
+        let (callee, activations): (_, &[&str]) = match node.attribute("activations") {
+            Some(OnnxAttribute::Strings(names))
+                if names.iter().all(|name| name.eq_ignore_ascii_case(b"Relu")) =>
+            {
+                ("rnn_relu", &["Relu"])
+            }
+            _ => ("rnn", &["Tanh"]),
+        };
+        self.recurrent(node, &Cell { callee, gates: &[0], activations, two_biases: false })
     }
 
     fn recurrent(&mut self, node: &NodeReader<'a>, cell: &Cell) -> Made<Vec<GraphValue>> {
@@ -145,7 +151,7 @@ impl<'a> Translator<'a> {
             return Err("values that are clipped have no counterpart".into());
         }
         if let Some(known) = node.attribute("activations") {
-            let crate::onnx::model::OnnxAttribute::Strings(names) = known else {
+            let OnnxAttribute::Strings(names) = known else {
                 return Err("the attribute `activations` should be texts".into());
             };
             let usual = cell.activations.iter().cycle();

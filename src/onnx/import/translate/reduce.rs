@@ -97,6 +97,38 @@ impl<'a> Translator<'a> {
         Ok(Placed { id, kind: x.kind, dims, order, shuffle: None, rows: None })
     }
 
+    /// Sums of what stands before along an axis, which is the second one of three for that.
+    pub(super) fn cumulative_sum(&mut self, node: &NodeReader<'a>) -> Made<Placed> {
+        let x = self.tensor(node, 0)?;
+        let x = self.unshuffled(&x)?;
+        let axis = self.known.constant(node, 1)?;
+        let axis = axis.scalar(&self.known.stored).ok_or("its axis is no single number")?;
+        let axis = axis_of(axis as i64, x.rank())?;
+        let steps = x.dims[axis].number().ok_or("it sums along the axis of the batch")?;
+        if x.kind != ElementKind::Float || self.lead || axis == 0 {
+            return Err("it is for floats alone, and not along the first axis".into());
+        }
+        let mut settings = Vec::new();
+        for name in ["exclusive", "reverse"] {
+            if node.int(name, 0)? != 0 {
+                settings.push((Some(name), CallSetting::bool(true)));
+            }
+        }
+        let others = (1..x.rank()).filter(|&other| other != axis);
+        let order: Vec<usize> = [0, axis].into_iter().chain(others).collect();
+        let turned = self.renamed(&x, &order)?;
+        let rest =
+            SymbolicSize::product(&turned.dims[2..]).ok_or("its axes depend on the batch")?;
+        let flat = vec![turned.dims[0], SymbolicSize::known(steps), rest];
+        let flat = self.reshaped(&turned, flat)?;
+        let flat = self.plain(&flat)?;
+        let made = self.of_one(&flat, "cumulative_sum", settings);
+        let made = self.reshaped(&made, turned.dims.clone())?;
+        let back: Vec<usize> =
+            (0..x.rank()).map(|at| order.iter().position(|&it| it == at).unwrap_or(at)).collect();
+        self.renamed(&made, &back)
+    }
+
     pub(super) fn arg_extreme(&mut self, node: &NodeReader<'a>) -> Made<Placed> {
         let x = self.tensor(node, 0)?;
         let x = self.unshuffled(&x)?;

@@ -6,13 +6,17 @@ use crate::onnx::import::known::Made;
 use crate::onnx::import::net::CallSetting;
 use crate::onnx::import::node::NodeReader;
 use crate::onnx::import::size::SymbolicSize;
-use crate::onnx::import::value::Placed;
+use crate::onnx::import::value::{Placed, axis_of};
 
 impl<'a> Translator<'a> {
     pub(super) fn resize(&mut self, node: &NodeReader<'a>) -> Made<Placed> {
         let x = self.tensor(node, 0)?;
         if !(3..=4).contains(&x.rank()) || x.kind != ElementKind::Float {
             return Err("it is for images and sequences alone".into());
+        }
+        let policy = node.text("keep_aspect_ratio_policy", "stretch")?;
+        if policy != "stretch" {
+            return Err(format!("its `keep_aspect_ratio_policy` is `{policy}`, not `stretch`"));
         }
         let factors = self.factors(node, &x)?;
         let factor = factors[2];
@@ -51,16 +55,25 @@ impl<'a> Translator<'a> {
                 .optional_constant(node, at)?
                 .map(|scales| scales.floats(&self.known.stored)),
         };
+        let axes = match node.ints("axes")? {
+            Some(axes) => axes.iter().map(|&axis| axis_of(axis, x.rank())).collect::<Made<_>>()?,
+            None => (0..x.rank()).collect::<Vec<_>>(),
+        };
         if let Some(scales) = given.filter(|scales| !scales.is_empty()) {
-            return match scales.len() == x.rank() {
-                true => Ok(scales.into_iter().map(whole).collect()),
-                false => Err("it has not a factor for each axis".into()),
-            };
+            if scales.len() != axes.len() {
+                return Err("it has not a factor for each axis".into());
+            }
+            let mut factors = vec![1; x.rank()];
+            axes.into_iter().zip(scales).for_each(|(axis, scale)| factors[axis] = whole(scale));
+            return Ok(factors);
         }
-        let sizes = self.known.sizes(node, 3)?;
-        if sizes.len() != x.rank() {
+        let given = self.known.sizes(node, 3)?;
+        if given.len() != axes.len() {
             return Err("it has not a size for each axis".into());
         }
+        let mut sizes = x.dims.clone();
+        axes.into_iter().zip(given).for_each(|(axis, size)| sizes[axis] = size);
+        let sizes = self.known.with_batch(sizes, &x.dims);
         let factor = |(from, to): (&SymbolicSize, &SymbolicSize)| match from == to {
             true => 1,
             false => match (from.number(), to.number()) {
