@@ -50,7 +50,7 @@ pub fn replace_all(files: &[(PathBuf, Vec<u8>)]) -> Result<(), (&Path, io::Error
         .try_for_each(|(path, new)| new.put().map_err(|error| (path.as_path(), error)))
 }
 
-/// What a file is to hold, written beside it.
+/// New contents of a file, written beside it.
 struct NewContents {
     new: NamedTempFile,
     target: WriteTarget,
