@@ -242,7 +242,11 @@ fn without_softmax(around: &Around<'_>, mended: &mut Mended<'_>, (file, before):
             return;
         }
     }
-    if !mended.text.contains("softmax") {
+    // A sigmoid before a loss that says that it takes logits is its author's.
+    let takes_logits = ["WithLogits", "with_logits", "from_logits=True"];
+    let is_sigmoid =
+        mended.text.contains("sigmoid") && !takes_logits.iter().any(|it| before.contains(it));
+    if !mended.text.contains("softmax") && !is_sigmoid {
         return;
     }
     let mut session = Session::default();

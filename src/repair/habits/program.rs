@@ -8,11 +8,11 @@
 //! The input is that of the program (`input_shape`), or that of the images that are built in; the output is
 //! as wide as the last layer.
 
-use super::body::{ForeignBody, added, statements};
+use super::body::{ForeignBody, added};
 use super::pipeline::WrittenStages;
 use super::reader::HabitReader;
 use super::settings::ForeignSettings;
-use super::tokens::{ForeignToken, ForeignTokenKind, closer};
+use super::tokens::{ForeignToken, ForeignTokenKind, closer, statements};
 use super::{HabitChunk, TextChange, kind};
 use std::collections::HashMap;
 
@@ -47,7 +47,7 @@ pub fn program<'a>(
             found.statement(reader, chunk);
         }
     }
-    let Some(text) = found.text(chunks) else { return Vec::new() };
+    let Some(text) = found.text(reader.text, chunks) else { return Vec::new() };
     let (Some(first), Some(last)) = (foreign.first(), foreign.last()) else { return Vec::new() };
     let whole = first[0].start..last[last.len() - 1].end();
     let place = |chunk: &&[ForeignToken<'a>]| chunk[0].start..chunk[chunk.len() - 1].end();
@@ -82,8 +82,8 @@ impl<'a> ForeignProgram<'a> {
     }
 
     /// The items; `None` where a model would be guessed.
-    fn text(mut self, chunks: &[&[ForeignToken<'a>]]) -> Option<String> {
-        self.settings.combine();
+    fn text(mut self, text: &str, chunks: &[&[ForeignToken<'a>]]) -> Option<String> {
+        self.settings.combine(text);
         let lines = self.settings.lines();
         let is_setting = |line: &String| line.contains(" = ");
         if !lines.iter().all(is_setting) {
@@ -97,7 +97,10 @@ impl<'a> ForeignProgram<'a> {
         } else if let Some(layers) = &self.layers {
             let shape = self.shape.or_else(|| built_in(chunks))?;
             name = "net".to_owned();
-            items.push(model(&name, "image", &shape, &layers.applied("image", "    "), layers)?);
+            let value = layers.applied("image", "    ");
+            let (before, value) = super::steps::stepped(&value, "steps");
+            let before = before.map_or(String::new(), |it| format!("let steps = {it}\n    "));
+            items.push(model(&name, "image", &shape, &format!("{before}{value}"), layers)?);
         }
         if !lines.is_empty() {
             let on = declared(chunks, "data").map_or(String::new(), |data| format!(" on {data}"));

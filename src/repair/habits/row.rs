@@ -6,8 +6,10 @@
 //!     conv(32, 3) |> relu                               the text of the row with them
 //! ```
 
+use super::names::{DEFAULTS, DROPPED};
+use super::own;
 use super::pipeline::{WrittenStage, WrittenStages};
-use super::table::{DROPPED, TABLE, TableRow};
+use super::table::{TableRow, all_rows};
 use super::tokens::tokens;
 use crate::base::field::plain;
 use std::collections::HashMap;
@@ -36,10 +38,10 @@ pub fn rows<'p>(path: &'p [&'p str]) -> impl Iterator<Item = &'static TableRow> 
     let word = plain(name);
     // `sparse_categorical_crossentropy` is `SparseCategoricalCrossentropy`.
     let alike = move |theirs: &str| theirs.split(' ').any(|theirs| plain(theirs) == word);
-    let known = TABLE.iter().any(|row| exact(row.theirs));
-    let first = TABLE.iter().filter(move |row| spaced(row.theirs));
-    let second = TABLE.iter().filter(move |row| !spaced(row.theirs) && exact(row.theirs));
-    let third = TABLE.iter().filter(move |row| !known && !spaced(row.theirs) && alike(row.theirs));
+    let known = own::is_item(name) || all_rows().any(|row| exact(row.theirs));
+    let first = all_rows().filter(move |row| spaced(row.theirs));
+    let second = all_rows().filter(move |row| !spaced(row.theirs) && exact(row.theirs));
+    let third = all_rows().filter(move |row| !known && !spaced(row.theirs) && alike(row.theirs));
     first.chain(second).chain(third)
 }
 
@@ -49,10 +51,18 @@ pub fn named(word: &str) -> Option<String> {
     stages.into_iter().next().map(|stage| stage.callee)
 }
 
+/// Whether a word is a layer here that takes one value.
+pub fn is_layer(name: &str) -> bool {
+    let layers = super::table::all_layers().flat_map(|row| row.ours.split(" |> "));
+    let mut callees = layers.filter_map(|text| text.split(['(', ' ']).next());
+    callees.any(|callee| callee == name)
+        && !matches!(name, "concat" | "then" | "mean" | "sum" | "max")
+}
+
 /// Whether anything in the arguments is not as it is written here.
 pub fn is_foreign(row: &TableRow, name: &str, args: &[GivenArgument]) -> bool {
     let callee = row.ours.split(['(', ' ']).next();
-    let known: Vec<&str> = row.takes.split(' ').filter_map(|it| it.split('/').next()).collect();
+    let known: Vec<&str> = row.takes.split(' ').filter_map(|it| own_names(it).next()).collect();
     let other = |arg: &GivenArgument| {
         let name = arg.name.as_deref();
         arg.equals || name.is_some_and(|name| !known.contains(&name) || name == "activation")
@@ -64,11 +74,16 @@ pub fn is_foreign(row: &TableRow, name: &str, args: &[GivenArgument]) -> bool {
 pub fn applied(row: &TableRow, args: &[GivenArgument]) -> Option<WrittenStages> {
     let bound = bound(row, args)?;
     let mut made = WrittenStages::default();
-    if row.ours.contains(" = ") {
-        made.settings = settings(row, args, &bound);
+    let (stages, settings) = parts(row.ours);
+    made.settings = self::settings(settings, args, &bound);
+    let is_setting = stages.is_empty() && !made.settings.is_empty();
+    if is_setting {
+        // An argument that is none of the row's is a setting of its own.
+        let others = bound.others.into_iter();
+        made.settings.extend(others.filter_map(|(name, value)| Some((name?, value))));
         return Some(made);
     }
-    for text in row.ours.split(" |> ").filter(|text| !text.is_empty()) {
+    for text in stages.split(" |> ").filter(|text| !text.is_empty()) {
         let (text, label) = match text.split_once(" as ") {
             Some((text, label)) => (text, bound.values.get(label)),
             None => (text, None),
@@ -85,6 +100,15 @@ pub fn applied(row: &TableRow, args: &[GivenArgument]) -> Option<WrittenStages> 
         stage.args.extend(bound.others);
     }
     Some(made)
+}
+
+/// The stages of a row's text, and the settings that stand behind them.
+fn parts(ours: &'static str) -> (&'static str, &'static str) {
+    match ours.split_once("; ") {
+        _ if ours.split("; ").next().is_some_and(|first| first.contains(" = ")) => ("", ours),
+        Some((stages, settings)) => (stages, settings),
+        None => (ours, ""),
+    }
 }
 
 /// Arguments by the parameters of a row.
@@ -105,27 +129,44 @@ fn bound<'r>(row: &'r TableRow, args: &[GivenArgument]) -> Option<BoundArguments
         };
         match (given, &arg.name) {
             (Some(takes), _) => {
-                if takes.contains('#') && !is_whole(&arg.value) {
+                let is_other = takes.contains('#') && !is_whole(&arg.value);
+                if is_other || takes.contains('^') && listed(&arg.value).len() > 1 {
                     return None;
                 }
                 bound.values.insert(own_names(takes).next()?, arg.value.clone());
             }
-            (None, Some(name)) if DROPPED.contains(&name.as_str()) => {}
+            (None, Some(name)) if says_nothing(name, &arg.value) => {}
             (None, name) => bound.others.push((name.clone(), arg.value.clone())),
         }
     }
-    let holds = |takes: &&str| match takes.split_once('=') {
-        Some((name, wanted)) => {
-            bound.values.get(name).and_then(|it| size(it)).as_deref() == Some(wanted)
-        }
-        None => true,
+    let given = |takes: &str| bound.values.get(own_names(takes).next()?).and_then(|it| size(it));
+    let is_one = |value: String, wanted: &str| wanted.split('|').any(|it| is_value(&value, it));
+    let holds = |takes: &&str| match (takes.split_once('='), takes.split_once('~')) {
+        (Some((_, wanted)), _) => given(takes).is_some_and(|value| is_one(value, wanted)),
+        (_, Some((_, wanted))) => given(takes).is_none_or(|value| is_one(value, wanted)),
+        _ => !takes.ends_with('!') || given(takes).is_some_and(|value| value != "none"),
     };
     takes.iter().all(holds).then_some(bound)
 }
 
+/// Whether an argument may be left out: it means nothing here, or has the value that is meant anyway.
+pub fn says_nothing(name: &str, value: &str) -> bool {
+    let usual = || DEFAULTS.iter().filter(|(own, _)| *own == name);
+    DROPPED.contains(&name)
+        || value == "none"
+        || usual().any(|(_, values)| values.split('|').any(|it| is_value(value, it)))
+}
+
+/// Whether a value is that one, as a word, a string or a number.
+fn is_value(value: &str, wanted: &str) -> bool {
+    let value = value.trim_matches('"');
+    let number = |text: &str| text.parse::<f64>().ok();
+    value.eq_ignore_ascii_case(wanted) || number(value).is_some_and(|it| number(wanted) == Some(it))
+}
+
 fn own_names(takes: &str) -> impl Iterator<Item = &str> {
-    let takes = takes.trim_start_matches('*').split('=').next().unwrap_or("");
-    takes.split('/').map(|name| name.trim_end_matches('#'))
+    let takes = takes.trim_start_matches('*').split(['=', '~']).next().unwrap_or("");
+    takes.split('/').map(|name| name.trim_end_matches(['#', '^', '!']))
 }
 
 fn is_same(a: &str, b: &str) -> bool {
@@ -141,6 +182,7 @@ fn is_whole(value: &str) -> bool {
 /// A stage of a row's text with its arguments; `None` where one is missing.
 fn stage(bound: &BoundArguments<'_>, text: &str) -> Option<WrittenStage> {
     let (callee, inner) = match text.split_once('(') {
+        Some((_, ")")) => (text, ""),
         Some((callee, inner)) => (callee, inner.strip_suffix(')')?),
         None => (text, ""),
     };
@@ -163,7 +205,11 @@ fn stage(bound: &BoundArguments<'_>, text: &str) -> Option<WrittenStage> {
 
 /// The value of a term of a row's text: a parameter, or a conversion of one; numbers are themselves.
 fn value(bound: &BoundArguments<'_>, term: &str) -> Option<String> {
-    if term.parse::<i64>().is_ok() {
+    if let Some(word) = term.strip_prefix('\'') {
+        return Some(word.trim_end_matches('\'').to_owned());
+    }
+    let is_mark = term.starts_with('⟦');
+    if is_mark || term.parse::<f64>().is_ok() || matches!(term, "true" | "false" | "val_loss") {
         return Some(term.to_owned());
     }
     let (conversion, name) = match term.split_once('(') {
@@ -185,6 +231,24 @@ fn value(bound: &BoundArguments<'_>, term: &str) -> Option<String> {
             .ok()
             .map(|share| ((1.0 - share) * 1e9).round() / 1e9)
             .map(|it| it.to_string()),
+        "half" => given.parse::<f64>().ok().filter(|it| *it != 0.0).map(|it| number(it / 2.0)),
+        "monitor" => Some(monitor(given)),
+        "epochs" | "steps" | "per" => Some(format!("⟦{conversion} {given}⟧")),
+        "penalty" => Some(format!("⟦l2 {}⟧", penalty(given)?)),
+        "pair" => Some(if listed(given).is_empty() {
+            format!("[{given}, {given}]")
+        } else {
+            given.clone()
+        }),
+        "one" => Some(match &listed(given)[..] {
+            [only] => only.clone(),
+            _ => given.clone(),
+        }),
+        "but_true" => Some(given.clone()).filter(|it| it != "true"),
+        "dim" => Some(format!("⟦dim {given}⟧")),
+        "each" => Some(format!("⟦each {given}⟧")),
+        "border" => Some(border(given)),
+        "floor" => Some(format!("⟦floor {given}⟧")),
         "first" => listed(given).first().cloned(),
         "second" => listed(given).get(1).cloned(),
         "shape" => {
@@ -196,9 +260,51 @@ fn value(bound: &BoundArguments<'_>, term: &str) -> Option<String> {
     }
 }
 
-/// The settings of a row, in the order of the arguments.
+/// Stands for the number of steps of an epoch.
+pub const EPOCH: &str = "⟦epoch⟧";
+
+/// A number as short as it can be written.
+pub fn number(value: f64) -> String {
+    let short = format!("{value:e}");
+    let plain = ((value * 1e12).round() / 1e12).to_string();
+    if plain.len() > short.len() + 3 || plain == "0" { short } else { plain }
+}
+
+/// The factor of Keras's `l2(1e-4)`; as a word it is 0.01.
+fn penalty(given: &str) -> Option<String> {
+    if given.trim_matches('"').eq_ignore_ascii_case("l2") {
+        return Some("0.01".to_owned());
+    }
+    let inner =
+        given.strip_prefix("l2(").or_else(|| given.strip_prefix("L2("))?.strip_suffix(')')?;
+    let value = inner.rsplit(": ").next()?;
+    value.parse::<f64>().is_ok().then(|| value.to_owned())
+}
+
+/// A watched value by its name here: `val_acc`, `valid_loss`.
+fn monitor(given: &str) -> String {
+    let name = identifier(given).to_lowercase();
+    let split = ["validation_", "valid_", "val_", "train_"];
+    let found = split.iter().find_map(|split| Some((*split, name.strip_prefix(split)?)));
+    let (split, own) = found.unwrap_or(("", &name));
+    let own = match own {
+        "acc" | "sparse_categorical_accuracy" | "categorical_accuracy" => "accuracy",
+        "bin_acc" | "binary_accuracy" => "label_accuracy",
+        own => own,
+    };
+    let split = if split.starts_with("val") { "val_" } else { split };
+    format!("{split}{own}")
+}
+
+/// The amounts of a border around images: `1`, `[1, 2]`, `[[1, 0], [2, 2]]`.
+fn border(given: &str) -> String {
+    let inner = given.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
+    format!("[0, {}, 0]", inner.map_or(format!("{given}, {given}"), str::to_owned))
+}
+
+/// The settings of a row's text, in the order of the arguments.
 fn settings(
-    row: &TableRow,
+    text: &'static str,
     args: &[GivenArgument],
     bound: &BoundArguments<'_>,
 ) -> Vec<(String, String)> {
@@ -208,7 +314,7 @@ fn settings(
         args.iter().position(named).unwrap_or(0)
     };
     let mut found: Vec<(usize, String, String)> = Vec::new();
-    for setting in row.ours.split("; ") {
+    for setting in text.split("; ") {
         let Some((key, term)) = setting.split_once(" = ") else { continue };
         let parameter = term.split_once('(').map_or(term, |(_, name)| name.trim_end_matches(')'));
         if let Some(value) = value(bound, term) {
