@@ -19,7 +19,10 @@ const OF_DATA: [&str; 6] =
 /// The text with everything where it belongs.
 pub fn moved(text: &str) -> String {
     let mut text = text.to_owned();
-    for step in [sized, penalties, validation, transforms, heads] {
+    let [l1, l2] = ["l1", "l2"].map(|kind| move |text: &str| penalties(text, kind));
+    let steps: [&dyn Fn(&str) -> Option<String>; 6] =
+        [&sized, &l1, &l2, &validation, &transforms, &heads];
+    for step in steps {
         if let Some(made) = step(&text) {
             text = made;
         }
@@ -61,13 +64,14 @@ fn sized(text: &str) -> Option<String> {
 }
 
 /// The penalties that stood at layers as a setting of the run.
-fn penalties(text: &str) -> Option<String> {
+fn penalties(text: &str, kind: &str) -> Option<String> {
+    let mark = format!(", l2: ⟦{kind} ");
     let model = item(text, "model")?;
     let train = item(text, "train")?;
     let mut inner = text[model.clone()].to_owned();
     let mut found: Vec<(String, String)> = Vec::new();
-    while let Some(start) = inner.find(", l2: ⟦l2 ") {
-        let value = start + ", l2: ⟦l2 ".len();
+    while let Some(start) = inner.find(&mark) {
+        let value = start + mark.len();
         let end = value + inner[value..].find('⟧')?;
         let path = path(&inner, start)?;
         found.push((inner[value..end].to_owned(), path));
@@ -84,7 +88,7 @@ fn penalties(text: &str) -> Option<String> {
     let head = run[..close].trim_end().len();
     run.replace_range(
         head..close,
-        &format!("\n    l2 = decay({value}, only: [{}])\n", paths.join(", ")),
+        &format!("\n    {kind} = decay({value}, only: [{}])\n", paths.join(", ")),
     );
     with(text, [(model, inner), (train, run)])
 }

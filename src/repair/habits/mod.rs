@@ -12,6 +12,7 @@
 //! statements, the settings of `train` and whole programs are written elsewhere.
 
 mod across;
+mod amounts;
 mod axes;
 mod body;
 mod loops;
@@ -27,11 +28,13 @@ mod runs;
 mod schedules;
 mod settings;
 mod shapes;
+mod solver;
 mod steps;
 mod table;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod training;
 mod values;
 
 use crate::base::fix::replaced;
@@ -115,7 +118,7 @@ fn statements_translated(text: &str) -> Option<Translation> {
     changes.extend(program::program(&mut reader, &foreign, &chunks));
     changes.retain(|change| text[change.place.clone()] != change.text);
     // What keeps a mark cannot be said here, and stays as it is.
-    const MARKS: [&str; 5] = ["⟦dim", "⟦each", "⟦epoch", "⟦last", "bidirectional("];
+    const MARKS: [&str; 6] = [row::OPEN, "⟦dim", "⟦each", "⟦epoch", "⟦last", "bidirectional("];
     changes.retain(|change| !MARKS.iter().any(|mark| change.text.contains(mark)));
     changes.sort_by_key(|change| (change.place.start, change.place.end));
     if changes.is_empty() || changes.windows(2).any(|two| two[0].place.end > two[1].place.start) {

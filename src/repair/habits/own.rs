@@ -70,10 +70,10 @@ pub fn is_call(name: &str, args: &[GivenArgument]) -> bool {
     forms.iter().any(|form| form.takes(args))
 }
 
-/// Whether all names of arguments are those of an item, whatever sign stands behind them.
-pub fn has_names(name: &str, args: &[GivenArgument]) -> bool {
-    let as_here = |arg: &GivenArgument| GivenArgument { equals: false, ..arg.clone() };
-    is_call(name, &args.iter().map(as_here).collect::<Vec<_>>())
+/// The item whose name is a word in another case: `normalize` of `Normalize`.
+pub fn alike(word: &str) -> Option<&'static str> {
+    let lower = word.to_lowercase();
+    FORMS.keys().copied().find(|name| *name == lower && *name != word)
 }
 
 /// Whether tokens are an item that parses.

@@ -68,8 +68,20 @@ impl<'a> HabitReader<'a> {
         let mut at = 0;
         let mut done = tokens.first().map_or(0, |token| token.start);
         while at < tokens.len() {
+            let read = self.read(tokens, at);
+            if let Some((ReadPart::Stages(stages), next)) = &read
+                && stages.stages.is_empty()
+                && stages.settings.is_empty()
+                && at > 0
+                && tokens[at - 1].is("|>")
+            {
+                // `|> nn.Identity()`
+                out.truncate(out.trim_end().trim_end_matches("|>").trim_end().len());
+                (done, at) = (tokens[next - 1].end(), *next);
+                continue;
+            }
             out.push_str(&self.gap(done, tokens[at].start));
-            let (text, next) = match self.read(tokens, at) {
+            let (text, next) = match read {
                 Some((ReadPart::Stages(stages), next)) => {
                     (self.placed(tokens, at, next, &stages), next)
                 }
@@ -211,8 +223,8 @@ impl<'a> HabitReader<'a> {
         inner: &[ForeignToken<'a>],
         close: usize,
     ) -> (ReadPart, usize) {
-        let value = self.written(inner);
-        (ReadPart::Value(kept.applied(&value, &self.indent)), close + 1)
+        let (stages, value) = self.of_values(kept.clone(), inner);
+        (ReadPart::Value(stages.applied(&value, &self.indent)), close + 1)
     }
 
     fn kept(&self, path: &[&'a str]) -> Option<&WrittenStages> {
@@ -253,6 +265,9 @@ impl<'a> HabitReader<'a> {
         let args = self.arguments(inner);
         if spaces.is_empty() && own::is_call(name, &args) {
             return None;
+        }
+        if let Some(made) = row::recased(name, &args).filter(|_| spaces.is_empty() && !own) {
+            return Some(made);
         }
         let fits = |row: &&'static TableRow| foreign || is_setting(row);
         let mut rows = row::rows(path).filter(fits);
@@ -312,6 +327,7 @@ impl<'a> HabitReader<'a> {
     /// The arguments of a call, but for the parameters that an optimiser is given.
     pub fn arguments(&self, inner: &[ForeignToken<'a>]) -> Vec<GivenArgument> {
         let mut args = Vec::new();
+        let mut of_parameters = false;
         for part in split(inner, |token| token.is(",")) {
             let (name, equals, value) = match part {
                 [name, sign, value @ ..]
@@ -321,10 +337,14 @@ impl<'a> HabitReader<'a> {
                 }
                 _ => (None, false, part),
             };
-            if !is_parameters(value) {
-                let value = self.written(value);
-                args.push(GivenArgument { name: name.map(str::to_owned), equals, value });
+            if is_parameters(value) {
+                of_parameters = true;
+                continue;
             }
+            // The rate stands behind the parameters in PyTorch.
+            let name = name.or_else(|| std::mem::take(&mut of_parameters).then_some("lr"));
+            let value = self.written(value);
+            args.push(GivenArgument { name: name.map(str::to_owned), equals, value });
         }
         args
     }

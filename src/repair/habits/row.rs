@@ -10,6 +10,7 @@ use super::names::{DEFAULTS, DROPPED};
 use super::own;
 use super::pipeline::{WrittenStage, WrittenStages};
 use super::table::{TableRow, all_rows};
+use super::amounts::{border, degrees, half, penalty, transposed};
 use super::tokens::tokens;
 use crate::base::field::plain;
 use std::collections::HashMap;
@@ -70,6 +71,15 @@ pub fn is_foreign(row: &TableRow, name: &str, args: &[GivenArgument]) -> bool {
     callee != Some(name) || row.takes.contains('#') || args.iter().any(other)
 }
 
+/// The stage of a word that differs from an item here in its case alone, with arguments in the form of that item.
+pub fn recased(name: &str, args: &[GivenArgument]) -> Option<WrittenStages> {
+    let is_named = !args.is_empty() && args.iter().all(|arg| arg.name.is_some());
+    let item = own::alike(name).filter(|item| is_named && own::is_call(item, args))?;
+    let args = args.iter().map(|arg| (arg.name.clone(), arg.value.clone())).collect();
+    let stage = WrittenStage { callee: item.to_owned(), args, ..WrittenStage::default() };
+    Some(WrittenStages { stages: vec![stage], ..WrittenStages::default() })
+}
+
 /// The stages that a row makes of arguments; `None` where they are not its.
 pub fn applied(row: &TableRow, args: &[GivenArgument]) -> Option<WrittenStages> {
     let bound = bound(row, args)?;
@@ -81,6 +91,11 @@ pub fn applied(row: &TableRow, args: &[GivenArgument]) -> Option<WrittenStages> 
         // An argument that is none of the row's is a setting of its own.
         let others = bound.others.into_iter();
         made.settings.extend(others.filter_map(|(name, value)| Some((name?, value))));
+        return Some(made);
+    }
+    if let Some(text) = stages.strip_prefix("stack(").and_then(|it| it.strip_suffix(')')) {
+        made.stages = stacked(&bound, text)?;
+        made.stages[0].args.extend(bound.others);
         return Some(made);
     }
     for text in stages.split(" |> ").filter(|text| !text.is_empty()) {
@@ -102,6 +117,21 @@ pub fn applied(row: &TableRow, args: &[GivenArgument]) -> Option<WrittenStages> 
     Some(made)
 }
 
+/// A layer as often as `num_layers` says, with the dropout that PyTorch has between two.
+fn stacked(bound: &BoundArguments<'_>, text: &str) -> Option<Vec<WrittenStage>> {
+    const MOST: usize = 8;
+    let count = bound.values.get("num_layers").map_or(Some(1), |it| it.parse::<usize>().ok())?;
+    let rate = bound.values.get("dropout").filter(|rate| rate.parse() != Ok(0.0));
+    let mut made = vec![stage(bound, text)?];
+    for _ in 1..(1..=MOST).contains(&count).then_some(count)? {
+        let callee = "dropout".to_owned();
+        let args = rate.map(|rate| vec![(None, rate.clone())]);
+        made.extend(args.map(|args| WrittenStage { callee, args, ..WrittenStage::default() }));
+        made.push(stage(bound, text)?);
+    }
+    Some(made)
+}
+
 /// The stages of a row's text, and the settings that stand behind them.
 fn parts(ours: &'static str) -> (&'static str, &'static str) {
     match ours.split_once("; ") {
@@ -112,10 +142,10 @@ fn parts(ours: &'static str) -> (&'static str, &'static str) {
 }
 
 /// Arguments by the parameters of a row.
-struct BoundArguments<'r> {
-    values: HashMap<&'r str, String>,
+pub struct BoundArguments<'r> {
+    pub values: HashMap<&'r str, String>,
     /// Those that the row does not know, which may be known here.
-    others: Vec<(Option<String>, String)>,
+    pub others: Vec<(Option<String>, String)>,
 }
 
 fn bound<'r>(row: &'r TableRow, args: &[GivenArgument]) -> Option<BoundArguments<'r>> {
@@ -159,7 +189,7 @@ pub fn says_nothing(name: &str, value: &str) -> bool {
 
 /// Whether a value is that one, as a word, a string or a number.
 fn is_value(value: &str, wanted: &str) -> bool {
-    let value = value.trim_matches('"');
+    let value = &value.trim_matches('"').replace(' ', "");
     let number = |text: &str| text.parse::<f64>().ok();
     value.eq_ignore_ascii_case(wanted) || number(value).is_some_and(|it| number(wanted) == Some(it))
 }
@@ -206,7 +236,7 @@ fn stage(bound: &BoundArguments<'_>, text: &str) -> Option<WrittenStage> {
 /// The value of a term of a row's text: a parameter, or a conversion of one; numbers are themselves.
 fn value(bound: &BoundArguments<'_>, term: &str) -> Option<String> {
     if let Some(word) = term.strip_prefix('\'') {
-        return Some(word.trim_end_matches('\'').to_owned());
+        return Some(word.trim_end_matches('\'').replace(',', ", "));
     }
     let is_mark = term.starts_with('⟦');
     if is_mark || term.parse::<f64>().is_ok() || matches!(term, "true" | "false" | "val_loss") {
@@ -226,15 +256,23 @@ fn value(bound: &BoundArguments<'_>, term: &str) -> Option<String> {
         },
         "item" | "items" => Some(items(given)),
         "name" => Some(identifier(given)),
-        "rest" => given
-            .parse::<f64>()
-            .ok()
-            .map(|share| ((1.0 - share) * 1e9).round() / 1e9)
-            .map(|it| it.to_string()),
-        "half" => given.parse::<f64>().ok().filter(|it| *it != 0.0).map(|it| number(it / 2.0)),
+        "rest" => {
+            let share = given.parse::<f64>().ok();
+            let rest = share.map(|share| ((1.0 - share) * 1e9).round() / 1e9);
+            Some(rest.map_or(OPEN.to_owned(), |it| it.to_string()))
+        }
+        "half" => Some(half(given).unwrap_or(OPEN.to_owned())).filter(|it| it != "0"),
+        "list" => Some(super::values::list(given).unwrap_or(OPEN.to_owned())),
+        "same_pad" => transposed(bound, given).0,
+        "same_out" => transposed(bound, given).1,
+        "ema" => (given == "true").then(|| {
+            bound.values.get("ema").cloned().unwrap_or_else(|| "0.99".to_owned())
+        }),
+        "degrees" => Some(degrees(given)),
+        "both" => Some(format!("[{given}, {}]", bound.values.get("width")?)),
         "monitor" => Some(monitor(given)),
         "epochs" | "steps" | "per" => Some(format!("⟦{conversion} {given}⟧")),
-        "penalty" => Some(format!("⟦l2 {}⟧", penalty(given)?)),
+        "penalty" => Some(penalty(given).unwrap_or(OPEN.to_owned())),
         "pair" => Some(if listed(given).is_empty() {
             format!("[{given}, {given}]")
         } else {
@@ -249,8 +287,8 @@ fn value(bound: &BoundArguments<'_>, term: &str) -> Option<String> {
         "each" => Some(format!("⟦each {given}⟧")),
         "border" => Some(border(given)),
         "floor" => Some(format!("⟦floor {given}⟧")),
-        "first" => listed(given).first().cloned(),
-        "second" => listed(given).get(1).cloned(),
+        "first" => Some(listed(given).first().cloned().unwrap_or(OPEN.to_owned())),
+        "second" => Some(listed(given).get(1).cloned().unwrap_or(OPEN.to_owned())),
         "shape" => {
             let extents = listed(given);
             let inner = if extents.is_empty() { given.clone() } else { extents.join(", ") };
@@ -260,6 +298,9 @@ fn value(bound: &BoundArguments<'_>, term: &str) -> Option<String> {
     }
 }
 
+/// Stands for a value that cannot be said here: what has it stays as its author wrote it.
+pub const OPEN: &str = "⟦?⟧";
+
 /// Stands for the number of steps of an epoch.
 pub const EPOCH: &str = "⟦epoch⟧";
 
@@ -268,17 +309,6 @@ pub fn number(value: f64) -> String {
     let short = format!("{value:e}");
     let plain = ((value * 1e12).round() / 1e12).to_string();
     if plain.len() > short.len() + 3 || plain == "0" { short } else { plain }
-}
-
-/// The factor of Keras's `l2(1e-4)`; as a word it is 0.01.
-fn penalty(given: &str) -> Option<String> {
-    if given.trim_matches('"').eq_ignore_ascii_case("l2") {
-        return Some("0.01".to_owned());
-    }
-    let inner =
-        given.strip_prefix("l2(").or_else(|| given.strip_prefix("L2("))?.strip_suffix(')')?;
-    let value = inner.rsplit(": ").next()?;
-    value.parse::<f64>().is_ok().then(|| value.to_owned())
 }
 
 /// A watched value by its name here: `val_acc`, `valid_loss`.
@@ -294,12 +324,6 @@ fn monitor(given: &str) -> String {
     };
     let split = if split.starts_with("val") { "val_" } else { split };
     format!("{split}{own}")
-}
-
-/// The amounts of a border around images: `1`, `[1, 2]`, `[[1, 0], [2, 2]]`.
-fn border(given: &str) -> String {
-    let inner = given.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
-    format!("[0, {}, 0]", inner.map_or(format!("{given}, {given}"), str::to_owned))
 }
 
 /// The settings of a row's text, in the order of the arguments.
@@ -347,7 +371,7 @@ pub fn items(text: &str) -> String {
 }
 
 /// `[3, 3]` as `3`.
-fn size(text: &str) -> Option<String> {
+pub fn size(text: &str) -> Option<String> {
     let extents = listed(text);
     let all_one = extents.first().is_some_and(|first| extents.iter().all(|it| it == first));
     Some(if all_one { extents[0].clone() } else { text.to_owned() })

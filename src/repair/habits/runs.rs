@@ -14,7 +14,13 @@ pub const RUNS: &[TableRow] = &[
     row(
         "CrossEntropyLoss cross_entropy SparseCategoricalCrossentropy CategoricalCrossentropy \
          SoftmaxWithLoss",
-        "input target weight~none ignore/ignore_index smoothing/label_smoothing",
+        "input target *ignore/ignore_index/ignore_class *smoothing/label_smoothing *axis~-1 *weight!",
+        "cross_entropy(smoothing: smoothing, ignore: ignore); class_weights = list(weight)",
+    ),
+    row(
+        "CrossEntropyLoss cross_entropy SparseCategoricalCrossentropy CategoricalCrossentropy \
+         SoftmaxWithLoss",
+        "input target *ignore/ignore_index/ignore_class *smoothing/label_smoothing *axis~-1",
         "cross_entropy(smoothing: smoothing, ignore: ignore)",
     ),
     row(
@@ -39,52 +45,147 @@ pub const RUNS: &[TableRow] = &[
     row("Recall", "", "recall"),
     row("F1Score", "task num_classes", "f1"),
     row("AUC AUROC", "task num_classes", "auc"),
-    // Optimisers.
+    // Optimisers: in Keras, and where the rate has its name there, the decay of weights is beside the step, as
+    // the setting is here; in PyTorch it is a penalty, but for AdamW and Lion.
+    row(
+        "keras.Adam optimizers.Adam tf.Adam",
+        "lr/learning_rate beta1/beta_1 beta2/beta_2 eps/epsilon *amsgrad~false *weight_decay *clipnorm/global_clipnorm *clipvalue *ema/ema_momentum *use_ema *accumulate/gradient_accumulation_steps *name *loss_scale_factor~none *ema_overwrite_frequency~none *jit_compile",
+        "adam(lr: lr, beta1: beta1, beta2: beta2, beta1: first(betas), beta2: second(betas), eps: eps); weight_decay = weight_decay; clip_norm = clipnorm; clip_value = clipvalue; ema = ema(use_ema); accumulate = accumulate",
+    ),
+    row(
+        "optim.Adam torch.Adam",
+        "lr betas eps weight_decay amsgrad~false *beta1/beta_1 *beta2/beta_2",
+        "adam(lr: lr, beta1: beta1, beta2: beta2, beta1: first(betas), beta2: second(betas), eps: eps); l2 = half(weight_decay)",
+    ),
     row(
         "Adam adam",
-        "lr/learning_rate beta1/beta_1 beta2/beta_2 eps/epsilon betas weight_decay \
-         clipnorm/global_clipnorm clipvalue",
-        "adam(lr: lr, beta1: beta1, beta2: beta2, beta1: first(betas), beta2: second(betas), eps: eps); \
-         l2 = half(weight_decay); clip_norm = clipnorm; clip_value = clipvalue",
+        "*learning_rate! beta1/beta_1 beta2/beta_2 eps/epsilon *amsgrad~false *weight_decay *clipnorm/global_clipnorm *clipvalue *ema/ema_momentum *use_ema *accumulate/gradient_accumulation_steps *name *loss_scale_factor~none *ema_overwrite_frequency~none *jit_compile",
+        "adam(lr: learning_rate, beta1: beta1, beta2: beta2, beta1: first(betas), beta2: second(betas), eps: eps); weight_decay = weight_decay; clip_norm = clipnorm; clip_value = clipvalue; ema = ema(use_ema); accumulate = accumulate",
+    ),
+    row(
+        "Adam adam",
+        "lr/learning_rate betas eps weight_decay amsgrad~false *beta1/beta_1 *beta2/beta_2 *clipnorm/global_clipnorm *clipvalue",
+        "adam(lr: lr, beta1: beta1, beta2: beta2, beta1: first(betas), beta2: second(betas), eps: eps); l2 = half(weight_decay); clip_norm = clipnorm; clip_value = clipvalue",
+    ),
+    row(
+        "optim.AdamW torch.AdamW",
+        "lr betas eps weight_decay amsgrad~false",
+        "adamw(lr: lr, beta1: beta1, beta2: beta2, beta1: first(betas), beta2: second(betas), eps: eps, weight_decay: weight_decay)",
     ),
     row(
         "AdamW adamw",
-        "lr/learning_rate weight_decay beta1/beta_1 beta2/beta_2 eps/epsilon betas \
-         clipnorm/global_clipnorm clipvalue",
-        "adamw(lr: lr, beta1: beta1, beta2: beta2, beta1: first(betas), beta2: second(betas), \
-         eps: eps, weight_decay: weight_decay); clip_norm = clipnorm; clip_value = clipvalue",
+        "lr/learning_rate weight_decay beta1/beta_1 beta2/beta_2 eps/epsilon *betas *amsgrad~false *clipnorm/global_clipnorm *clipvalue *ema/ema_momentum *use_ema *accumulate/gradient_accumulation_steps *name *loss_scale_factor~none *ema_overwrite_frequency~none *jit_compile",
+        "adamw(lr: lr, beta1: beta1, beta2: beta2, beta1: first(betas), beta2: second(betas), eps: eps, weight_decay: weight_decay); clip_norm = clipnorm; clip_value = clipvalue; ema = ema(use_ema); accumulate = accumulate",
+    ),
+    row(
+        "keras.SGD optimizers.SGD tf.SGD",
+        "lr/learning_rate momentum nesterov *weight_decay *clipnorm/global_clipnorm *clipvalue *ema/ema_momentum *use_ema *accumulate/gradient_accumulation_steps *name *loss_scale_factor~none *ema_overwrite_frequency~none *jit_compile",
+        "sgd(lr: lr, momentum: momentum, nesterov: nesterov); weight_decay = weight_decay; clip_norm = clipnorm; clip_value = clipvalue; ema = ema(use_ema); accumulate = accumulate",
+    ),
+    row(
+        "optim.SGD torch.SGD",
+        "lr momentum dampening~0 weight_decay nesterov",
+        "sgd(lr: lr, momentum: momentum, nesterov: nesterov, weight_decay: weight_decay)",
     ),
     row(
         "SGD sgd",
-        "lr/learning_rate momentum nesterov weight_decay clipnorm/global_clipnorm clipvalue",
-        "sgd(lr: lr, momentum: momentum, nesterov: nesterov, weight_decay: weight_decay); \
-         clip_norm = clipnorm; clip_value = clipvalue",
+        "*learning_rate! momentum nesterov *weight_decay *clipnorm/global_clipnorm *clipvalue *ema/ema_momentum *use_ema *accumulate/gradient_accumulation_steps *name *loss_scale_factor~none *ema_overwrite_frequency~none *jit_compile",
+        "sgd(lr: learning_rate, momentum: momentum, nesterov: nesterov); weight_decay = weight_decay; clip_norm = clipnorm; clip_value = clipvalue; ema = ema(use_ema); accumulate = accumulate",
     ),
     row(
-        "RMSprop rmsprop",
-        "lr/learning_rate alpha/rho eps/epsilon momentum weight_decay clipnorm/global_clipnorm clipvalue",
-        "rmsprop(lr: lr, alpha: alpha, eps: eps, momentum: momentum); l2 = half(weight_decay); \
-         clip_norm = clipnorm; clip_value = clipvalue",
+        "SGD sgd",
+        "lr/learning_rate momentum nesterov *weight_decay *dampening~0 *clipnorm/global_clipnorm *clipvalue",
+        "sgd(lr: lr, momentum: momentum, nesterov: nesterov, weight_decay: weight_decay); clip_norm = clipnorm; clip_value = clipvalue",
     ),
     row(
-        "Adagrad adagrad",
-        "lr/learning_rate lr_decay eps/epsilon weight_decay",
-        "adagrad(lr: lr, lr_decay: lr_decay, eps: eps); l2 = half(weight_decay)",
+        "keras.RMSprop optimizers.RMSprop tf.RMSprop",
+        "lr/learning_rate alpha/rho momentum eps/epsilon *centered~false *weight_decay *clipnorm/global_clipnorm *clipvalue *ema/ema_momentum *use_ema *accumulate/gradient_accumulation_steps *name *loss_scale_factor~none *ema_overwrite_frequency~none *jit_compile",
+        "rmsprop(lr: lr, alpha: alpha, eps: eps, momentum: momentum); weight_decay = weight_decay; clip_norm = clipnorm; clip_value = clipvalue; ema = ema(use_ema); accumulate = accumulate",
     ),
     row(
-        "Adadelta adadelta",
-        "lr/learning_rate rho eps/epsilon",
-        "adadelta(lr: lr, rho: rho, eps: eps)",
+        "optim.RMSprop torch.RMSprop",
+        "lr alpha/rho eps/epsilon weight_decay momentum *centered~false",
+        "rmsprop(lr: lr, alpha: alpha, eps: eps, momentum: momentum); l2 = half(weight_decay)",
+    ),
+    row(
+        "RMSprop rmsprop RMSProp",
+        "*learning_rate! alpha/rho momentum eps/epsilon *centered~false *weight_decay *clipnorm/global_clipnorm *clipvalue *ema/ema_momentum *use_ema *accumulate/gradient_accumulation_steps *name *loss_scale_factor~none *ema_overwrite_frequency~none *jit_compile",
+        "rmsprop(lr: learning_rate, alpha: alpha, eps: eps, momentum: momentum); weight_decay = weight_decay; clip_norm = clipnorm; clip_value = clipvalue; ema = ema(use_ema); accumulate = accumulate",
+    ),
+    row(
+        "RMSprop rmsprop RMSProp",
+        "lr/learning_rate alpha/rho eps/epsilon weight_decay momentum *centered~false *clipnorm/global_clipnorm *clipvalue",
+        "rmsprop(lr: lr, alpha: alpha, eps: eps, momentum: momentum); l2 = half(weight_decay); clip_norm = clipnorm; clip_value = clipvalue",
+    ),
+    row(
+        "keras.Adagrad optimizers.Adagrad tf.Adagrad",
+        "lr/learning_rate initial/initial_accumulator_value eps/epsilon *weight_decay *lr_decay *clipnorm/global_clipnorm *clipvalue *ema/ema_momentum *use_ema *accumulate/gradient_accumulation_steps *name *loss_scale_factor~none *ema_overwrite_frequency~none *jit_compile",
+        "adagrad(lr: lr, lr_decay: lr_decay, eps: eps, initial: initial); weight_decay = weight_decay; clip_norm = clipnorm; clip_value = clipvalue; ema = ema(use_ema); accumulate = accumulate",
+    ),
+    row(
+        "optim.Adagrad torch.Adagrad",
+        "lr lr_decay weight_decay initial/initial_accumulator_value eps/epsilon",
+        "adagrad(lr: lr, lr_decay: lr_decay, eps: eps, initial: initial); l2 = half(weight_decay)",
+    ),
+    row(
+        "Adagrad adagrad AdaGrad",
+        "*learning_rate! initial/initial_accumulator_value eps/epsilon *weight_decay *lr_decay *clipnorm/global_clipnorm *clipvalue *ema/ema_momentum *use_ema *accumulate/gradient_accumulation_steps *name *loss_scale_factor~none *ema_overwrite_frequency~none *jit_compile",
+        "adagrad(lr: learning_rate, lr_decay: lr_decay, eps: eps, initial: initial); weight_decay = weight_decay; clip_norm = clipnorm; clip_value = clipvalue; ema = ema(use_ema); accumulate = accumulate",
+    ),
+    row(
+        "Adagrad adagrad AdaGrad",
+        "lr/learning_rate lr_decay weight_decay initial/initial_accumulator_value eps/epsilon *clipnorm/global_clipnorm *clipvalue",
+        "adagrad(lr: lr, lr_decay: lr_decay, eps: eps, initial: initial); l2 = half(weight_decay); clip_norm = clipnorm; clip_value = clipvalue",
+    ),
+    row(
+        "keras.Adadelta optimizers.Adadelta tf.Adadelta",
+        "lr/learning_rate rho eps/epsilon *weight_decay *clipnorm/global_clipnorm *clipvalue *ema/ema_momentum *use_ema *accumulate/gradient_accumulation_steps *name *loss_scale_factor~none *ema_overwrite_frequency~none *jit_compile",
+        "adadelta(lr: lr, rho: rho, eps: eps); weight_decay = weight_decay; clip_norm = clipnorm; clip_value = clipvalue; ema = ema(use_ema); accumulate = accumulate",
+    ),
+    row(
+        "optim.Adadelta torch.Adadelta",
+        "lr rho eps/epsilon weight_decay",
+        "adadelta(lr: lr, rho: rho, eps: eps); l2 = half(weight_decay)",
+    ),
+    row(
+        "Adadelta adadelta AdaDelta",
+        "*learning_rate! rho eps/epsilon *weight_decay *clipnorm/global_clipnorm *clipvalue *ema/ema_momentum *use_ema *accumulate/gradient_accumulation_steps *name *loss_scale_factor~none *ema_overwrite_frequency~none *jit_compile",
+        "adadelta(lr: learning_rate, rho: rho, eps: eps); weight_decay = weight_decay; clip_norm = clipnorm; clip_value = clipvalue; ema = ema(use_ema); accumulate = accumulate",
+    ),
+    row(
+        "Adadelta adadelta AdaDelta",
+        "lr/learning_rate rho eps/epsilon weight_decay *clipnorm/global_clipnorm *clipvalue",
+        "adadelta(lr: lr, rho: rho, eps: eps); l2 = half(weight_decay); clip_norm = clipnorm; clip_value = clipvalue",
+    ),
+    row(
+        "keras.Nadam optimizers.Nadam tf.Nadam keras.NAdam optimizers.NAdam tf.NAdam",
+        "lr/learning_rate beta1/beta_1 beta2/beta_2 eps/epsilon *weight_decay *momentum_decay *clipnorm/global_clipnorm *clipvalue *ema/ema_momentum *use_ema *accumulate/gradient_accumulation_steps *name *loss_scale_factor~none *ema_overwrite_frequency~none *jit_compile",
+        "nadam(lr: lr, beta1: beta1, beta2: beta2, beta1: first(betas), beta2: second(betas), eps: eps, momentum_decay: momentum_decay); weight_decay = weight_decay; clip_norm = clipnorm; clip_value = clipvalue; ema = ema(use_ema); accumulate = accumulate",
+    ),
+    row(
+        "optim.Nadam torch.Nadam optim.NAdam torch.NAdam",
+        "lr betas eps weight_decay momentum_decay *beta1/beta_1 *beta2/beta_2",
+        "nadam(lr: lr, beta1: beta1, beta2: beta2, beta1: first(betas), beta2: second(betas), eps: eps, momentum_decay: momentum_decay); l2 = half(weight_decay)",
     ),
     row(
         "NAdam Nadam nadam",
-        "lr/learning_rate beta1/beta_1 beta2/beta_2 eps/epsilon weight_decay~0",
-        "nadam(lr: lr, beta1: beta1, beta2: beta2, eps: eps)",
+        "*learning_rate! beta1/beta_1 beta2/beta_2 eps/epsilon *weight_decay *momentum_decay *clipnorm/global_clipnorm *clipvalue *ema/ema_momentum *use_ema *accumulate/gradient_accumulation_steps *name *loss_scale_factor~none *ema_overwrite_frequency~none *jit_compile",
+        "nadam(lr: learning_rate, beta1: beta1, beta2: beta2, beta1: first(betas), beta2: second(betas), eps: eps, momentum_decay: momentum_decay); weight_decay = weight_decay; clip_norm = clipnorm; clip_value = clipvalue; ema = ema(use_ema); accumulate = accumulate",
+    ),
+    row(
+        "NAdam Nadam nadam",
+        "lr/learning_rate betas eps weight_decay momentum_decay *beta1/beta_1 *beta2/beta_2 *clipnorm/global_clipnorm *clipvalue",
+        "nadam(lr: lr, beta1: beta1, beta2: beta2, beta1: first(betas), beta2: second(betas), eps: eps, momentum_decay: momentum_decay); l2 = half(weight_decay); clip_norm = clipnorm; clip_value = clipvalue",
     ),
     row(
         "Lion lion",
-        "lr/learning_rate beta1/beta_1 beta2/beta_2 weight_decay",
-        "lion(lr: lr, beta1: beta1, beta2: beta2, weight_decay: weight_decay)",
+        "lr/learning_rate *beta1/beta_1 *beta2/beta_2 betas weight_decay *clipnorm/global_clipnorm *clipvalue *ema/ema_momentum *use_ema *accumulate/gradient_accumulation_steps *name *loss_scale_factor~none *ema_overwrite_frequency~none *jit_compile",
+        "lion(lr: lr, beta1: beta1, beta2: beta2, beta1: first(betas), beta2: second(betas), weight_decay: weight_decay); clip_norm = clipnorm; clip_value = clipvalue; ema = ema(use_ema); accumulate = accumulate",
+    ),
+    row(
+        "Nesterov",
+        "lr/learning_rate momentum",
+        "sgd(lr: lr, momentum: momentum ?? 0.9, nesterov: true)",
     ),
     // Schedules; the first parameter is the rate of the optimiser that they are made for.
     row(
@@ -137,8 +238,14 @@ pub const RUNS: &[TableRow] = &[
     // Callbacks.
     row(
         "EarlyStopping",
-        "monitor min_delta patience verbose mode restore/restore_best_weights",
+        "monitor min_delta patience verbose mode baseline~none restore/restore_best_weights *strict \
+         *check_finite *start_from_epoch~0 *log_rank_zero_only *check_on_train_epoch_end",
         "patience(monitor(monitor) ?? val_loss, patience, min_delta: min_delta, restore: but_true(restore))",
+    ),
+    row(
+        "lr_scheduler.ReduceLROnPlateau",
+        "mode factor patience threshold~0.0001 threshold_mode~rel cooldown floor/min_lr eps verbose",
+        "patience(val_loss, patience ?? 10, factor: factor, cooldown: cooldown, floor: floor(floor))",
     ),
     row(
         "ReduceLROnPlateau",
@@ -202,6 +309,18 @@ pub const RUNS: &[TableRow] = &[
         "images(root, size: pair(size) ?? [256,256], validation: validation)",
     ),
     row("ToTensor ToImage ToDtype PILToTensor", "dtype scale", ""),
+    row(
+        "RandomRotation",
+        "degrees/factor fill_mode~constant interpolation~bilinear seed fill/fill_value~0",
+        "random_rotate(degrees(degrees))",
+    ),
+    row(
+        "RandomZoom",
+        "range/height_factor width_factor~none fill_mode~constant interpolation~bilinear seed",
+        "random_zoom(range)",
+    ),
+    row("RandomContrast", "contrast/factor seed", "color_jitter(contrast: contrast)"),
+    row("RandomCrop", "*height! *width! seed", "random_crop(both(height))"),
     row("RandomHorizontalFlip", "p", "random_flip(p: p)"),
     row("RandomVerticalFlip", "p", "random_flip('vertical', p: p)"),
     row("RandomFlip", "mode=horizontal", "random_flip"),
@@ -266,10 +385,22 @@ pub const SETTINGS: &[(&str, &str)] = &[
     ("clip_gradients", "clip_norm"),
     ("clipvalue", "clip_value"),
     ("early_stopping", "early_stop"),
+    ("class_weight", "class_weights"),
+    ("ema_momentum", "ema"),
+    ("max_grad_value", "clip_value"),
+    ("clip_grad_norm", "clip_norm"),
+    ("accumulation_steps", "accumulate"),
+    ("num_train_epochs", "epochs"),
+    ("max_epoch", "epochs"),
+    ("nepochs", "epochs"),
+    ("total_epochs", "epochs"),
+    ("per_device_train_batch_size", "batch"),
+    ("train_batch_size", "batch"),
+    ("bs", "batch"),
     ("metric", "metrics"),
     ("check_val_every_n_epoch", "validate_every"),
     ("validation_freq", "validate_every"),
-    ("random_seed", "seed"),
+    ("SEED", "seed"),
 ];
 
 /// Names of settings that are arguments of the optimiser here.
@@ -336,6 +467,27 @@ pub const IDLE_SETTINGS: &[&str] = &[
     "history",
     "download",
     "shuffle_buffer",
+    "deterministic",
+    "val_check_interval",
+    "inference_mode",
+    "enable_autolog_hparams",
+    "sync_batchnorm",
+    "use_distributed_sampler",
+    "collate_fn",
+    "timeout",
+    "weighted_metrics",
+    "weights_summary",
+    "progress_bar_refresh_rate",
+    "auto_select_gpus",
+    "num_processes",
+    "validation_batch_size",
+    "validation_steps",
+    "workers",
+    "output_dir",
+    "logging_dir",
+    "logging_steps",
+    "report_to",
+    "dataloader_num_workers",
 ];
 
 /// Callbacks that only report.

@@ -17,7 +17,7 @@ use super::tokens::{ForeignToken, closer, split, tokens};
 pub struct RunLength {
     epochs: Option<u64>,
     /// Steps of an epoch.
-    steps: Option<u64>,
+    pub steps: Option<u64>,
 }
 
 impl RunLength {
@@ -99,12 +99,17 @@ pub fn is_schedule(value: &[ForeignToken<'_>]) -> bool {
         && SCHEDULES.iter().any(|end| name.ends_with(end))
 }
 
+/// Whether a word is what an optimizer is mostly called.
+pub fn is_optimizer(word: &str) -> bool {
+    matches!(word, "optimizer" | "opt" | "optim" | "optimiser" | "self.optimizer")
+}
+
 /// A schedule with `@` where the optimizer's rate goes: `CosineAnnealingLR(optimizer, T_max=10)`.
 pub fn of_optimizer<'a>(reader: &HabitReader<'a>, value: &[ForeignToken<'a>]) -> Option<String> {
     let (path, next) = path(value, 0);
     let inner = value.get(next + 1..value.len() - 1)?;
     let mut args = reader.arguments(inner);
-    let first = args.first_mut().filter(|first| first.value == "optimizer")?;
+    let first = args.first_mut().filter(|first| is_optimizer(&first.value))?;
     first.value = "@".to_owned();
     if path.last() == Some(&"StepLR") {
         // Counted in epochs.

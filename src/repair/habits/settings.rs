@@ -13,6 +13,7 @@ use super::reader::{HabitReader, path};
 use super::row::items;
 use super::runs::{IDLE_CALLBACKS, IDLE_SETTINGS, KEYS, OF_OPTIMIZER, OF_SETTINGS, SETTINGS};
 use super::schedules::{self, RunLength, argument, rate_of, with_argument};
+use super::training::WHOLE;
 use super::tokens::{ForeignToken, ForeignTokenKind, closer, split, statements, tokens};
 use super::{TextChange, braces};
 use std::ops::Range;
@@ -44,10 +45,8 @@ fn statements_of<'t, 'a>(inner: &'t [ForeignToken<'a>]) -> Vec<&'t [ForeignToken
     let mut found: Vec<&[ForeignToken<'a>]> = Vec::new();
     for line in statements(inner) {
         // `x, y = batch`
-        if let [_, comma, _, equals, ..] = line
-            && comma.is(",")
-            && equals.is("=")
-        {
+        let is_pair = matches!(line, [_, comma, _, equals, ..] if comma.is(",") && equals.is("="));
+        if is_pair || WHOLE.contains(&line[0].text) {
             found.push(line);
             continue;
         }
@@ -88,23 +87,27 @@ fn next_setting(tokens: &[ForeignToken<'_>]) -> Option<usize> {
 #[derive(Default)]
 pub struct ForeignSettings {
     /// Key, value and statement.
-    found: Vec<(String, String, usize)>,
+    pub(super) found: Vec<(String, String, usize)>,
     /// Arguments of the optimizer that stood by themselves.
-    of_optimizer: Vec<(&'static str, String, usize)>,
+    pub(super) of_optimizer: Vec<(&'static str, String, usize)>,
     /// A schedule that was made for the optimizer, without what it begins from.
-    schedule: Option<(String, usize)>,
+    pub(super) schedule: Option<(String, usize)>,
     /// Schedules that have a name, which another line uses.
     names: Vec<(String, String, usize)>,
     /// Key, value and statement of the rate of a solver of Caffe.
-    caffe: Vec<(String, String, usize)>,
+    pub(super) caffe: Vec<(String, String, usize)>,
     /// Whether a metric was named by a string.
     quoted: bool,
     /// Whether any statement was read as a habit.
-    is_foreign: bool,
+    pub(super) is_foreign: bool,
     /// Whether the item parses as it is.
     parses: bool,
     /// Whether these are of a solver of Caffe.
-    is_solver: bool,
+    pub(super) is_solver: bool,
+    /// The space before the loop that is read.
+    pub(super) in_loop: Option<usize>,
+    /// Whether the bound of gradients is one of their elements.
+    pub(super) clips_values: bool,
 }
 
 impl ForeignSettings {
@@ -115,14 +118,18 @@ impl ForeignSettings {
         statement: &[ForeignToken<'a>],
         at: usize,
     ) {
+        if self.of_loop(reader, statement, at) {
+            return;
+        }
         match statement {
             [first, ..] if IDLE.contains(&first.text) => self.is_foreign = true,
             [_, comma, ..] if comma.is(",") => self.is_foreign = true,
             [word, value @ ..] if word.is("return") => {
                 self.is_foreign = true;
-                let text = reader.written(value);
-                if text.contains("lr") {
-                    self.found.push(("optimizer".into(), text, at));
+                let made = value.first().filter(|it| it.kind == ForeignTokenKind::Word);
+                let is_call = made.is_some() && value.last().is_some_and(|last| last.is(")"));
+                if is_call {
+                    self.setting(reader, "optimizer", value, at);
                 }
             }
             [key, sign, value @ ..]
@@ -144,6 +151,9 @@ impl ForeignSettings {
         value: &[ForeignToken<'a>],
         at: usize,
     ) {
+        if self.of_data(reader, key, value, at) {
+            return;
+        }
         if IDLE_SETTINGS.contains(&key) {
             self.is_foreign = true;
             return;
@@ -158,7 +168,7 @@ impl ForeignSettings {
             return;
         }
         let is_schedule = schedules::is_schedule(value);
-        if matches!(key, "scheduler" | "lr_scheduler" | "lr_schedule" | "sched")
+        if key.contains("sched")
             && is_schedule
             && let Some(schedule) = schedules::of_optimizer(reader, value)
         {
@@ -167,8 +177,9 @@ impl ForeignSettings {
         }
         let ours = SETTINGS.iter().find(|(theirs, _)| *theirs == key).map_or(key, |(_, ours)| ours);
         let written = reader.written(value);
-        self.found.extend(reader.extra.take().into_iter().map(|(key, value)| (key, value, at)));
+        let extra = reader.extra.take().into_iter().map(|(key, value)| (key, value, at));
         if is_schedule {
+            self.found.extend(extra);
             self.names.push((key.to_owned(), written, at));
             return;
         }
@@ -189,6 +200,10 @@ impl ForeignSettings {
             ("drop_last", "false") => return,
             _ => written,
         };
+        if ours == "class_weights" && ours != key {
+            let list = super::values::list(&written).unwrap_or_else(|| format!("⟦list {written}⟧"));
+            return self.found.push((ours.to_owned(), list, at));
+        }
         let named = matches!(ours, "loss" | "optimizer" | "metrics");
         self.quoted |= ours == "metrics" && written.contains('"');
         let written = if named { items(&written) } else { written };
@@ -200,15 +215,7 @@ impl ForeignSettings {
             _ => written,
         };
         self.found.push((ours.to_owned(), written, at));
-    }
-
-    /// Takes the rate of a solver of Caffe; `false` where a key is none of these.
-    fn of_caffe(&mut self, key: &str, value: &str, at: usize) -> bool {
-        if !matches!(key, "lr_policy" | "gamma" | "stepsize" | "power") {
-            return false;
-        }
-        self.caffe.push((key.to_owned(), value.trim_matches('"').to_owned(), at));
-        true
+        self.found.extend(extra);
     }
 
     /// Each of a list of callbacks as its setting.
@@ -241,10 +248,12 @@ impl ForeignSettings {
         let open = value.iter().position(|token| token.is("(")).unwrap_or(0);
         let mut inner = &value[open + 1..value.len() - 1];
         // PyTorch's schedulers are given the optimizer.
-        if inner.first().is_some_and(|first| first.is("optimizer")) {
+        let mut names = path(value, 0).0;
+        if inner.first().is_some_and(|first| schedules::is_optimizer(first.text)) {
             inner = inner.get(2..).unwrap_or_default();
+            names.insert(0, "lr_scheduler");
         }
-        let written = match reader.known(&path(value, 0).0, inner) {
+        let written = match reader.known(&names, inner) {
             Some(made) => made.text(""),
             None => reader.written(value),
         };
@@ -263,7 +272,7 @@ impl ForeignSettings {
     }
 
     /// Reads a call that is settings; `false` where it is none.
-    fn call_in<'a>(
+    pub(super) fn call_in<'a>(
         &mut self,
         reader: &HabitReader<'a>,
         value: &[ForeignToken<'a>],
@@ -326,11 +335,14 @@ impl ForeignSettings {
         if any && !self.found.iter().any(|(key, _, _)| key == "optimizer") {
             // The optimizer that a run has where none is given.
             let at = self.of_optimizer.first().map(|(_, _, at)| *at);
+            let has_momentum = self.of_optimizer.iter().any(|(name, _, _)| *name == "momentum");
+            let own = if self.is_solver || has_momentum { "sgd" } else { "adam" };
             if let Some(at) = at {
-                self.found.push(("optimizer".into(), "adam".into(), at));
+                self.found.push(("optimizer".into(), own.into(), at));
             }
         }
         self.of_solver();
+        self.iterations(RunLength::of(text, &self.found).steps);
         let length = RunLength::of(text, &self.found);
         let optimizer = self.found.iter().position(|(key, _, _)| key == "optimizer");
         if let Some(index) = optimizer {
@@ -338,9 +350,12 @@ impl ForeignSettings {
             for (name, value, at) in std::mem::take(&mut self.of_optimizer) {
                 let callee = made.split('(').next().unwrap_or_default();
                 match (name, callee) {
+                    ("momentum", "adam" | "adamw" | "nadam") => {
+                        made = with_argument(&made, "beta1", &value);
+                    }
                     ("weight_decay", "adam" | "rmsprop" | "adagrad" | "adadelta" | "nadam") => {
-                        let half = value.parse::<f64>().map(|it| super::row::number(it / 2.0));
-                        self.found.push(("l2".into(), half.unwrap_or(value), at));
+                        let half = super::amounts::half(&value).unwrap_or(value);
+                        self.found.push(("l2".into(), half, at));
                     }
                     _ => made = with_argument(&made, name, &value),
                 }
@@ -359,6 +374,10 @@ impl ForeignSettings {
             self.found[index].1 = made;
             let floors = self.found.iter_mut().filter(|(key, _, _)| key == "reduce_on_plateau");
             floors.for_each(|(_, text, _)| *text = schedules::floor(text, &rate));
+        }
+        if self.clips_values {
+            let norms = self.found.iter_mut().filter(|(key, _, _)| key == "clip_norm");
+            norms.for_each(|(key, _, _)| *key = "clip_value".to_owned());
         }
         self.metrics();
         any
@@ -382,31 +401,6 @@ impl ForeignSettings {
                 self.found.push((name, value, at));
             }
         }
-    }
-
-    /// The rate of a solver of Caffe, whose steps are those here.
-    fn of_solver(&mut self) {
-        if self.caffe.is_empty() {
-            return;
-        }
-        let get =
-            |key: &str| self.caffe.iter().find(|(own, _, _)| own == key).map(|it| it.1.clone());
-        let gamma = get("gamma").unwrap_or_else(|| "0.1".to_owned());
-        let schedule = match get("lr_policy").as_deref() {
-            Some("step") => {
-                get("stepsize").map(|it| format!("step_decay(@, every: {it}, factor: {gamma})"))
-            }
-            Some("exp") => Some(format!("exponential(@, {gamma})")),
-            Some("poly") => get("power").map(|it| format!("polynomial(@, power: {it})")),
-            Some("fixed") => None,
-            _ => {
-                self.found.extend(std::mem::take(&mut self.caffe));
-                return;
-            }
-        };
-        let at = self.caffe[0].2;
-        self.schedule = self.schedule.take().or(schedule.map(|schedule| (schedule, at)));
-        self.caffe.clear();
     }
 
     /// `accuracy` of yes and no has a name of its own here.

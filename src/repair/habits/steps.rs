@@ -17,7 +17,7 @@ const LAST: &str = ", last: ⟦last⟧";
 /// A value without marks, and the value that stands before it by a name, where it needs one.
 pub fn stepped(value: &str, name: &str) -> (Option<String>, String) {
     let (before, value) = match both_ways(value, name) {
-        Some((before, value)) => (Some(before), value),
+        Some((before, value)) => (Some(before).filter(|it| !it.is_empty()), value),
         None => (None, value.to_owned()),
     };
     let mut value = value;
@@ -57,10 +57,35 @@ fn last_step(value: &str) -> Option<String> {
     None
 }
 
+/// `bidirectional(x, gru(24))`: the value stands in it, and needs no name of its own where it is one.
+fn of_value(
+    value: &str,
+    all: &[ForeignToken<'_>],
+    (call, close): (usize, usize),
+) -> Option<(String, String)> {
+    let [name, comma, layer, open, ..] = &all[call + 2..close] else { return None };
+    if !comma.is(",") || !open.is("(") || call > 0 {
+        return None;
+    }
+    let (layer, name) = (layer.text, name.text);
+    let args = &value[open.end()..all[close - 1].start];
+    let plain = args.replace(LAST, "");
+    let (ahead, back) =
+        (format!("{layer}({name}, {plain})"), format!("{layer}({name}, {plain}, reverse: true)"));
+    let both = match args.contains(LAST) {
+        true => format!("concat([{ahead}[:, -1], {back}[:, 0]])"),
+        false => format!("concat([{ahead}, {back}])"),
+    };
+    Some((String::new(), format!("{both}{}", &value[all[close].end()..])))
+}
+
 fn both_ways(value: &str, name: &str) -> Option<(String, String)> {
     let all = tokens(value);
     let call = calls(&all).into_iter().find(|at| all[*at].is("bidirectional"))?;
     let close = closer(&all, call + 1)?;
+    if let Some(made) = of_value(value, &all, (call, close)) {
+        return Some(made);
+    }
     let pipe = call.checked_sub(1).filter(|at| all[*at].is("|>"))?;
     let before = value[..all[pipe].start].trim_end().to_owned();
     let inner = &value[all[call + 1].end()..all[close].start];

@@ -12,6 +12,21 @@ use super::pipeline::WrittenStages;
 use super::reader::{HabitReader, is_space};
 use super::tokens::{ForeignToken, closer, split};
 
+/// Functions of two values.
+const OPERATORS: [&str; 13] = [
+    "add", "sub", "subtract", "mul", "multiply", "div", "divide", "matmul", "bmm", "mm", "maximum",
+    "minimum", "pow",
+];
+/// Functions of a list of values, and the layers that do the same.
+const KERAS: [(&str, &str); 6] = [
+    ("add", "Add"),
+    ("subtract", "Subtract"),
+    ("multiply", "Multiply"),
+    ("average", "Average"),
+    ("maximum", "Maximum"),
+    ("minimum", "Minimum"),
+];
+
 impl<'a> HabitReader<'a> {
     /// Stages with the values that they are applied to: attention of a value to itself takes it once.
     pub fn of_values(
@@ -28,11 +43,16 @@ impl<'a> HabitReader<'a> {
             && only.callee == "attention"
             && texts.len() > 1
         {
-            let causal = |part: &&&[ForeignToken<'a>]| {
-                part[0].is("use_causal_mask") && part.last().is_some_and(|last| last.is("True"))
-            };
-            if parts.iter().any(|part| causal(&part)) {
-                only.args.push((Some("causal".to_owned()), "true".to_owned()));
+            for part in parts.iter().filter(|part| named(part)) {
+                let value = self.written(&part[2..]);
+                match part[0].text {
+                    "use_causal_mask" | "is_causal" if value == "true" => {
+                        only.args.push((Some("causal".to_owned()), value));
+                    }
+                    "use_causal_mask" | "is_causal" | "need_weights" | "training" => {}
+                    // It stays, and is reported.
+                    other => only.args.push((Some(other.to_owned()), value)),
+                }
             }
             if texts.iter().any(|text| text != first) {
                 only.callee = "cross_attention".to_owned();
@@ -52,25 +72,57 @@ impl<'a> HabitReader<'a> {
     ) -> Option<(String, usize)> {
         let name = path.last()?;
         let close = closer(tokens, next)?;
-        let list = tokens.get(close + 1).filter(|open| open.is("("))?;
         let is_foreign = path[..path.len() - 1].iter().all(|space| is_space(space));
-        let (open, end) = (close + 2, closer(tokens, close + 1)?);
-        if !list.is("(") || !is_foreign || self.declared.contains(name) || !tokens[open].is("[") {
+        if !is_foreign || self.declared.contains(name) {
             return None;
         }
-        let values = split(&tokens[open + 1..end - 1], |token| token.is(","));
+        let inner = &tokens[next + 1..close];
+        let two = split(inner, |token| token.is(","));
+        let is_two = two.len() == 2 && two.iter().all(|part| !part.iter().any(|it| it.is("=")));
+        let word = KERAS.iter().find(|(theirs, _)| theirs == name).map(|(_, ours)| *ours);
+        let (name, values, end) = match (path, tokens.get(close + 1)) {
+            // `torch.add(a, b)`
+            (["torch" | "tf" | "keras", ..], _) if is_two && OPERATORS.contains(&name) => {
+                (*name, two, close)
+            }
+            // `layers.add([a, b])`
+            ([.., _, _], _) if inner.len() > 1 && inner[0].is("[") && word.is_some() => {
+                let last = closer(inner, 0).filter(|last| last + 1 == inner.len())?;
+                (word?, split(&inner[1..last], |token| token.is(",")), close)
+            }
+            (_, Some(list)) if list.is("(") => {
+                let (open, end) = (close + 2, closer(tokens, close + 1)?);
+                if !tokens[open].is("[") {
+                    return None;
+                }
+                (*name, split(&tokens[open + 1..end - 1], |token| token.is(",")), end)
+            }
+            _ => return None,
+        };
         let is_call = |text: &str| text.contains("|>");
         let values: Vec<String> = values.iter().map(|part| self.written(part)).collect();
         let in_brackets =
             |text: &String| if is_call(text) { format!("({text})") } else { text.clone() };
         let operands: Vec<String> = values.iter().map(in_brackets).collect();
-        let value = match *name {
-            "Add" => format!("({})", operands.join(" + ")),
-            "Subtract" => format!("({})", operands.join(" - ")),
-            "Multiply" => format!("({})", operands.join(" * ")),
+        let joined = |sign: &str| {
+            let text = operands.join(sign);
+            let before = (next + 1).checked_sub(2 * path.len() + 1).map(|at| &tokens[at]);
+            let beside = before.into_iter().chain(tokens.get(end + 1)).any(|token| {
+                matches!(token.text, "+" | "-" | "*" | "/" | "@" | "|>" | "." | "[")
+            });
+            if beside { format!("({text})") } else { text }
+        };
+        let value = match name {
+            "Add" | "add" => joined(" + "),
+            "Subtract" | "sub" | "subtract" => joined(" - "),
+            "Multiply" | "mul" | "multiply" => joined(" * "),
+            "div" | "divide" => joined(" / "),
+            "matmul" | "bmm" | "mm" => joined(" @ "),
+            "maximum" => format!("max({})", values.join(", ")),
+            "minimum" => format!("min({})", values.join(", ")),
             "Average" => format!("(({}) / {})", operands.join(" + "), operands.len()),
             "Maximum" | "Minimum" => {
-                let call = if *name == "Maximum" { "max" } else { "min" };
+                let call = if name == "Maximum" { "max" } else { "min" };
                 let (first, rest) = values.split_first()?;
                 rest.iter().fold(first.clone(), |made, value| format!("{call}({made}, {value})"))
             }
@@ -88,6 +140,9 @@ impl<'a> HabitReader<'a> {
 
     /// `x.mean(dim=[2, 3])`: a value with axes less, as PyTorch counts them.
     pub fn reduced(&self, name: &str, value: &str, inner: &[ForeignToken<'a>]) -> Option<String> {
+        if matches!(name, "permute" | "transpose") {
+            return self.transposed(name, value, inner);
+        }
         let callee = match name {
             "mean" | "sum" => name,
             "amax" => "max",
@@ -109,4 +164,44 @@ impl<'a> HabitReader<'a> {
         let axis = axis.map_or(String::new(), |axis| format!(", axis: ⟦dim {axis}⟧"));
         Some(format!("{callee}({value}{axis}{keep})"))
     }
+
+    /// `x.permute(0, 2, 1)`, `x.transpose(1, 2)`: of values with three axes, which are counted as here.
+    fn transposed(&self, name: &str, value: &str, inner: &[ForeignToken<'a>]) -> Option<String> {
+        let parts = split(inner, |token| token.is(","));
+        let order: Vec<String> = parts.iter().map(|part| self.written(part)).collect();
+        let order: Vec<&str> = order.iter().map(String::as_str).collect();
+        match (name, &order[..]) {
+            ("permute", ["0", "2", "1"]) => Some(format!("transpose({value}, [0, 2, 1])")),
+            ("transpose", ["1", "2"] | ["2", "1"] | ["-1", "-2"] | ["-2", "-1"]) => {
+                Some(format!("transpose({value}, [0, 2, 1])"))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The numbers of a list, of a tensor or of a dictionary by class, as a list: `torch.tensor([1.0, 2.0])`,
+/// `{0: 1.0, 1: 2.0}`; `balanced` is a word here too.
+pub fn list(given: &str) -> Option<String> {
+    let word = given.trim_matches('"');
+    if word == "balanced" {
+        return Some(word.to_owned());
+    }
+    if let Some(inner) = given.strip_prefix('{').and_then(|it| it.strip_suffix('}')) {
+        let entries = inner.split(',').filter(|entry| !entry.trim().is_empty());
+        let mut values = Vec::new();
+        for (class, entry) in entries.enumerate() {
+            let (key, value) = entry.split_once(':')?;
+            if key.trim().parse::<usize>().ok()? != class {
+                return None;
+            }
+            values.push(value.trim().to_owned());
+        }
+        return Some(format!("[{}]", values.join(", ")));
+    }
+    let is_tensor = given.starts_with('[') || given.to_lowercase().contains("tensor(");
+    let (open, close) = (given.find('[')?, given.find(']')?);
+    let numbers = &given[open + 1..close];
+    let all = numbers.split(',').all(|it| it.trim().is_empty() || it.trim().parse::<f64>().is_ok());
+    (is_tensor && all).then(|| format!("[{numbers}]"))
 }
