@@ -135,8 +135,7 @@ fn is_clean(around: &Around<'_>, file: FileId, text: String) -> bool {
     let users = users.map(|(_, it)| (PathBuf::from(&it.name), it.text.clone()));
     session.overlays = users.collect();
     let mut schemas = Schemas::new(false);
-    let checked =
-        session.parse_and_check_within(text, around.request, &mut schemas, around.budget);
+    let checked = session.parse_and_check_within(text, around.request, &mut schemas, around.budget);
     checked.is_ok_and(|(_, checked)| checked.errors.is_empty())
 }
 

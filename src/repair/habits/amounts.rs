@@ -7,7 +7,7 @@
 //! RandomRotation(0.1)             36 degrees: Keras counts turns
 //! ```
 
-use super::row::{BoundArguments, OPEN};
+use super::bound::{BoundArguments, OPEN, size};
 
 /// The amounts of a border around images: `1`, `[1, 2]`, `[[1, 0], [2, 2]]`.
 pub fn border(given: &str) -> String {
@@ -45,15 +45,15 @@ pub fn transposed(bound: &BoundArguments<'_>, pad: &str) -> (Option<String>, Opt
         return (None, None);
     }
     let number = |name: &str| {
-        let text = super::row::size(bound.values.get(name)?)?;
+        let text = size(bound.values.get(name)?)?;
         text.parse::<i64>().ok()
     };
     if pad != "same" {
-        return (super::row::size(&pad), None);
+        return (size(&pad), None);
     }
-    let Some(size) = number("size") else { return (Some(OPEN.to_owned()), None) };
+    let Some(extent) = number("size") else { return (Some(OPEN.to_owned()), None) };
     let stride = if bound.values.contains_key("stride") { number("stride") } else { Some(1) };
-    let Some(total) = stride.map(|stride| size - stride).filter(|total| *total >= 0) else {
+    let Some(total) = stride.map(|stride| extent - stride).filter(|total| *total >= 0) else {
         return (Some(OPEN.to_owned()), None);
     };
     let some = |amount: i64| (amount > 0).then(|| amount.to_string());

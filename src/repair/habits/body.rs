@@ -38,6 +38,9 @@ const BEFORE: &str = "⟦before⟧";
 /// Words that begin a line which means nothing here.
 pub const IDLE: [&str; 8] = ["def", "class", "super", "pass", "import", "from", "print", "with"];
 
+/// Words that begin a statement which commas do not end.
+pub const WHOLE: [&str; 8] = ["for", "return", "def", "with", "if", "while", "print", "class"];
+
 /// The changes in a `model` or `layer`.
 pub fn function<'a>(reader: &mut HabitReader<'a>, chunk: &[ForeignToken<'a>]) -> Vec<TextChange> {
     let Some((open, inner)) = braces(chunk) else { return Vec::new() };
@@ -157,14 +160,7 @@ impl ForeignBody {
             [word, name, equals, value @ ..]
                 if word.is("let") && equals.is("=") && !value.is_empty() =>
             {
-                let text = self.assigned(&format!("let {} = {}", name.text, reader.written_all(value)));
-                let head = format!("let {} = ", name.text);
-                // What stands between the name and its value stays.
-                let own = &reader.text[first.start..value[0].start];
-                let text = match text.strip_prefix(&head) {
-                    Some(rest) => format!("{own}{rest}"),
-                    None => text,
-                };
+                let text = self.named(reader, (first, *name), value);
                 self.changes.push(TextChange::new(place, text));
                 return;
             }
@@ -172,6 +168,22 @@ impl ForeignBody {
         };
         let text = self.assigned(&text);
         self.changes.push(TextChange::new(place, text));
+    }
+
+    /// `let x = …`; what stands between the name and its value stays.
+    fn named<'a>(
+        &mut self,
+        reader: &HabitReader<'a>,
+        (word, name): (ForeignToken<'a>, ForeignToken<'a>),
+        value: &[ForeignToken<'a>],
+    ) -> String {
+        let head = format!("let {} = ", name.text);
+        let text = self.assigned(&format!("{head}{}", reader.written_all(value)));
+        let own = &reader.text[word.start..value[0].start];
+        match text.strip_prefix(&head) {
+            Some(rest) => format!("{own}{rest}"),
+            None => text,
+        }
     }
 
     /// A statement's text with the axes as they are here, which are known of its name from then on.

@@ -15,8 +15,12 @@ mod across;
 mod amounts;
 mod axes;
 mod body;
+mod bound;
+mod lines;
 mod loops;
+mod methods;
 mod names;
+mod optimisers;
 mod own;
 mod pipeline;
 mod program;
@@ -118,7 +122,7 @@ fn statements_translated(text: &str) -> Option<Translation> {
     changes.extend(program::program(&mut reader, &foreign, &chunks));
     changes.retain(|change| text[change.place.clone()] != change.text);
     // What keeps a mark cannot be said here, and stays as it is.
-    const MARKS: [&str; 6] = [row::OPEN, "⟦dim", "⟦each", "⟦epoch", "⟦last", "bidirectional("];
+    const MARKS: [&str; 6] = [bound::OPEN, "⟦dim", "⟦each", "⟦epoch", "⟦last", "bidirectional("];
     changes.retain(|change| !MARKS.iter().any(|mark| change.text.contains(mark)));
     changes.sort_by_key(|change| (change.place.start, change.place.end));
     if changes.is_empty() || changes.windows(2).any(|two| two[0].place.end > two[1].place.start) {

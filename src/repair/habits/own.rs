@@ -9,7 +9,7 @@
 //! In: a name and its arguments. What the language has is asked of its documentation, so that an item that is
 //! new is known here too. A value's kind is read from its text alone; what is computed fits anything.
 
-use super::row::GivenArgument;
+use super::bound::GivenArgument;
 use super::tokens::ForeignToken;
 use crate::base::source::Sources;
 use crate::elaborate::{DocKind, Documentation, ItemDoc};

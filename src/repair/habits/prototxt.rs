@@ -5,8 +5,9 @@
 //! layer { name: "ip1" type: "InnerProduct" inner_product_param { … } }     dense(…) as ip1
 //! ```
 
+use super::bound::GivenArgument;
 use super::pipeline::WrittenStages;
-use super::row::{self, GivenArgument, identifier};
+use super::row::{self, identifier};
 use super::tokens::{ForeignToken, ForeignTokenKind, closer};
 
 /// How a value is written here.
@@ -99,7 +100,7 @@ fn argument<'a>(written: ValueWriter<'_, 'a>, entry: &Entry<'_, 'a>) -> GivenArg
     GivenArgument { name: Some(entry.key.to_owned()), equals: true, value }
 }
 
-/// What a filler draws: `{ type: "gaussian" std: 0.01 }`.
+/// The initializer of a filler: `{ type: "gaussian" std: 0.01 }`.
 fn filler<'a>(written: ValueWriter<'_, 'a>, entry: &Entry<'_, 'a>) -> Option<String> {
     let entries = entries(entry.value)?;
     let get = |key: &str| {

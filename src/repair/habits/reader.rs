@@ -8,11 +8,12 @@
 //! Tokens are read from left to right; what is known is replaced, and all else stays as it is, space
 //! and all.
 
-use super::names::{NAMESPACES, RESHAPES, SEQUENCES, WORDS};
+use super::bound::GivenArgument;
+use super::names::{NAMESPACES, SEQUENCES, WORDS};
 use super::own;
 use super::pipeline::{WrittenStage, WrittenStages};
 use super::prototxt;
-use super::row::{self, GivenArgument};
+use super::row;
 use super::table::TableRow;
 use super::tokens::{ForeignToken, ForeignTokenKind, closer, split};
 use std::cell::RefCell;
@@ -43,7 +44,7 @@ type PartPlace = (usize, usize, usize);
 
 /// A part of a text that was read.
 #[derive(Clone)]
-enum ReadPart {
+pub enum ReadPart {
     /// Stages, which something may be piped into.
     Stages(WrittenStages),
     /// A value.
@@ -409,8 +410,7 @@ impl<'a> HabitReader<'a> {
             return Some((ReadPart::Stages(kept.clone()), next));
         }
         let is_name = tokens.get(next).is_some_and(|it| it.is("=") || it.is(":") || it.is("("));
-        let is_declared =
-            spaces.is_empty() && (self.declared.contains(name) || own::is_item(name));
+        let is_declared = spaces.is_empty() && (self.declared.contains(name) || own::is_item(name));
         // A name of one's own may be any word.
         let upper = name.starts_with(|c: char| c.is_ascii_uppercase());
         let as_stage = at > 0 && tokens[at - 1].is("|>");
@@ -421,71 +421,6 @@ impl<'a> HabitReader<'a> {
         let found = row::rows(path).find_map(|row| row::applied(row, &[]))?;
         let one = found.stages.len() == 1 && found.settings.is_empty();
         one.then_some((ReadPart::Stages(found), next))
-    }
-
-    /// `x.view(-1, 784)`, `x.flatten(1)`: a value in another shape.
-    fn reshaped(&self, path: &[&'a str], inner: &[ForeignToken<'a>]) -> Option<String> {
-        let (name, value) = path.split_last()?;
-        if value.is_empty() || value.iter().all(|it| is_space(it)) || value[0] == "self" {
-            return None;
-        }
-        let value = value.join(".");
-        if let Some(reduced) = self.reduced(name, &value, inner) {
-            return Some(reduced);
-        }
-        if *name == "flatten" {
-            let args = self.arguments(inner);
-            let is_one =
-                |arg: &GivenArgument| arg.value == "1" || arg.name.as_deref() == Some("end_dim");
-            return args.iter().all(is_one).then(|| format!("flatten({value})"));
-        }
-        if !RESHAPES.contains(name) {
-            return None;
-        }
-        let extents: Vec<String> =
-            split(inner, |token| token.is(",")).iter().map(|part| self.written(part)).collect();
-        let is_batch =
-            |text: &str| text == "-1" || text.contains(".size(") || text.contains(".shape");
-        match &extents[..] {
-            [first, _] if is_batch(first) => Some(format!("flatten({value})")),
-            [first, rest @ ..] if is_batch(first) => {
-                Some(format!("reshape({value}, [N, {}])", rest.join(", ")))
-            }
-            _ => None,
-        }
-    }
-
-    /// Methods behind a value: `dense(x, 64).relu()` → `dense(x, 64) |> relu`.
-    fn methods(
-        &self,
-        read: ReadPart,
-        tokens: &[ForeignToken<'a>],
-        mut next: usize,
-    ) -> (ReadPart, usize) {
-        let mut read = read;
-        while let [dot, name, open, ..] = &tokens[next..]
-            && dot.is(".")
-            && name.kind == ForeignTokenKind::Word
-            && open.is("(")
-            && let Some(close) = closer(tokens, next + 2)
-        {
-            let inner = &tokens[next + 3..close];
-            let args = self.arguments(inner);
-            let spaced = ["torch", name.text];
-            let rows = row::rows(&spaced[1..]).collect::<Vec<_>>();
-            let Some(stages) = rows.iter().find_map(|row| row::applied(row, &args)) else { break };
-            read = match read {
-                ReadPart::Value(value) => {
-                    ReadPart::Value(format!("{value} |> {}", stages.text(&self.indent)))
-                }
-                ReadPart::Stages(mut before) => {
-                    before.stages.extend(stages.stages);
-                    ReadPart::Stages(before)
-                }
-            };
-            next = close + 1;
-        }
-        (read, next)
     }
 }
 

@@ -6,25 +6,15 @@
 //!     conv(32, 3) |> relu                               the text of the row with them
 //! ```
 
+use super::amounts::{border, degrees, half, penalty, transposed};
+use super::bound::{BoundArguments, GivenArgument, OPEN, listed, size};
 use super::names::{DEFAULTS, DROPPED};
 use super::own;
 use super::pipeline::{WrittenStage, WrittenStages};
 use super::table::{TableRow, all_rows};
-use super::amounts::{border, degrees, half, penalty, transposed};
 use super::tokens::tokens;
 use crate::base::field::plain;
 use std::collections::HashMap;
-
-/// An argument of a call, its value written as here.
-#[derive(Clone, Debug)]
-pub struct GivenArgument {
-    /// Its name, where it has one.
-    pub name: Option<String>,
-    /// Whether `=` stands behind the name.
-    pub equals: bool,
-    /// Its value.
-    pub value: String,
-}
 
 /// The rows for a name behind those namespaces, those first that are meant for them alone.
 pub fn rows<'p>(path: &'p [&'p str]) -> impl Iterator<Item = &'static TableRow> + 'p {
@@ -139,13 +129,6 @@ fn parts(ours: &'static str) -> (&'static str, &'static str) {
         Some((stages, settings)) => (stages, settings),
         None => (ours, ""),
     }
-}
-
-/// Arguments by the parameters of a row.
-pub struct BoundArguments<'r> {
-    pub values: HashMap<&'r str, String>,
-    /// Those that the row does not know, which may be known here.
-    pub others: Vec<(Option<String>, String)>,
 }
 
 fn bound<'r>(row: &'r TableRow, args: &[GivenArgument]) -> Option<BoundArguments<'r>> {
@@ -265,9 +248,8 @@ fn value(bound: &BoundArguments<'_>, term: &str) -> Option<String> {
         "list" => Some(super::values::list(given).unwrap_or(OPEN.to_owned())),
         "same_pad" => transposed(bound, given).0,
         "same_out" => transposed(bound, given).1,
-        "ema" => (given == "true").then(|| {
-            bound.values.get("ema").cloned().unwrap_or_else(|| "0.99".to_owned())
-        }),
+        "ema" => (given == "true")
+            .then(|| bound.values.get("ema").cloned().unwrap_or_else(|| "0.99".to_owned())),
         "degrees" => Some(degrees(given)),
         "both" => Some(format!("[{given}, {}]", bound.values.get("width")?)),
         "monitor" => Some(monitor(given)),
@@ -289,17 +271,19 @@ fn value(bound: &BoundArguments<'_>, term: &str) -> Option<String> {
         "floor" => Some(format!("⟦floor {given}⟧")),
         "first" => Some(listed(given).first().cloned().unwrap_or(OPEN.to_owned())),
         "second" => Some(listed(given).get(1).cloned().unwrap_or(OPEN.to_owned())),
-        "shape" => {
-            let extents = listed(given);
-            let inner = if extents.is_empty() { given.clone() } else { extents.join(", ") };
-            Some(format!("[N, {inner}]"))
-        }
+        "shape" => Some(shape(given)),
         _ => Some(given.clone()),
     }
 }
 
-/// Stands for a value that cannot be said here: what has it stays as its author wrote it.
-pub const OPEN: &str = "⟦?⟧";
+/// The shape of a batch of values with these extents.
+fn shape(given: &str) -> String {
+    let extents = listed(given);
+    match extents.is_empty() {
+        true => format!("[N, {given}]"),
+        false => format!("[N, {}]", extents.join(", ")),
+    }
+}
 
 /// Stands for the number of steps of an epoch.
 pub const EPOCH: &str = "⟦epoch⟧";
@@ -368,20 +352,6 @@ pub fn items(text: &str) -> String {
     });
     let replaced: Vec<_> = replaced.collect();
     crate::base::fix::replaced(text, replaced.iter().map(|(at, word)| (at.clone(), word.as_str())))
-}
-
-/// `[3, 3]` as `3`.
-pub fn size(text: &str) -> Option<String> {
-    let extents = listed(text);
-    let all_one = extents.first().is_some_and(|first| extents.iter().all(|it| it == first));
-    Some(if all_one { extents[0].clone() } else { text.to_owned() })
-}
-
-/// The entries of a list.
-pub fn listed(text: &str) -> Vec<String> {
-    let inner = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
-    let parts = inner.into_iter().flat_map(|inner| inner.split(','));
-    parts.map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
 }
 
 /// A string or name as a name.

@@ -8,6 +8,7 @@
 //! Schedules here count steps and end with the run. How many steps an epoch has is known of the images that are built in.
 //! A schedule that cannot be said here keeps its mark, `⟦…⟧`, so that its statement stays as its author wrote it.
 
+use super::bound::GivenArgument;
 use super::reader::{HabitReader, path};
 use super::row::{self, EPOCH};
 use super::tokens::{ForeignToken, closer, split, tokens};
@@ -113,7 +114,7 @@ pub fn of_optimizer<'a>(reader: &HabitReader<'a>, value: &[ForeignToken<'a>]) ->
     first.value = "@".to_owned();
     if path.last() == Some(&"StepLR") {
         // Counted in epochs.
-        let is_every = |arg: &row::GivenArgument| arg.name.as_deref() == Some("step_size");
+        let is_every = |arg: &GivenArgument| arg.name.as_deref() == Some("step_size");
         let every = args.iter().position(is_every).unwrap_or(1);
         let every = args.get_mut(every)?;
         every.value = format!("{} * {EPOCH}", every.value);

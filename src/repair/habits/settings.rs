@@ -8,13 +8,13 @@
 //! ```
 
 use super::body::{IDLE, indent, line};
+use super::lines::statements_of;
 use super::own;
 use super::reader::{HabitReader, path};
 use super::row::items;
 use super::runs::{IDLE_CALLBACKS, IDLE_SETTINGS, KEYS, OF_OPTIMIZER, OF_SETTINGS, SETTINGS};
 use super::schedules::{self, RunLength, argument, rate_of, with_argument};
-use super::training::WHOLE;
-use super::tokens::{ForeignToken, ForeignTokenKind, closer, split, statements, tokens};
+use super::tokens::{ForeignToken, ForeignTokenKind, closer, split, tokens};
 use super::{TextChange, braces};
 use std::ops::Range;
 
@@ -38,49 +38,6 @@ pub fn train<'a>(reader: &HabitReader<'a>, chunk: &[ForeignToken<'a>]) -> Vec<Te
         .into_iter()
         .map(|it| TextChange { part: part.clone(), ..it })
         .collect()
-}
-
-/// One statement a line, or between commas and semicolons, or one behind the other.
-fn statements_of<'t, 'a>(inner: &'t [ForeignToken<'a>]) -> Vec<&'t [ForeignToken<'a>]> {
-    let mut found: Vec<&[ForeignToken<'a>]> = Vec::new();
-    for line in statements(inner) {
-        // `x, y = batch`
-        let is_pair = matches!(line, [_, comma, _, equals, ..] if comma.is(",") && equals.is("="));
-        if is_pair || WHOLE.contains(&line[0].text) {
-            found.push(line);
-            continue;
-        }
-        let parts = split(line, |token| token.is(",") || token.is(";"));
-        found.extend(parts.into_iter().flat_map(settings_in));
-    }
-    found
-}
-
-/// The settings that stand one behind the other with nothing between: `loss = mse epochs = 1`.
-fn settings_in<'t, 'a>(mut rest: &'t [ForeignToken<'a>]) -> Vec<&'t [ForeignToken<'a>]> {
-    let mut found = Vec::new();
-    while let Some(at) = next_setting(rest) {
-        found.push(&rest[..at]);
-        rest = &rest[at..];
-    }
-    found.push(rest);
-    found
-}
-
-/// The place of a name with `=` behind it, outside of brackets, before which a value ends.
-fn next_setting(tokens: &[ForeignToken<'_>]) -> Option<usize> {
-    let mut depth = 0i32;
-    for (at, token) in tokens.iter().enumerate() {
-        depth += i32::from(token.opens()) - i32::from(token.closes());
-        let [.., before, _] = &tokens[..=at] else { continue };
-        let is_name = token.kind == ForeignTokenKind::Word;
-        let is_set = tokens.get(at + 1).is_some_and(|next| next.is("="));
-        let is_value = before.kind != ForeignTokenKind::Sign || before.closes();
-        if depth == 0 && is_name && is_set && is_value {
-            return Some(at);
-        }
-    }
-    None
 }
 
 /// ForeignSettings that were read, with the statement that each is from.
@@ -193,6 +150,18 @@ impl ForeignSettings {
             return;
         }
         let ours = if key == "type" { "optimizer" } else { ours };
+        self.valued(reader, (key, ours), (value, written), at);
+        self.found.extend(extra);
+    }
+
+    /// A setting that is one here too, with its value as it is written here.
+    fn valued<'a>(
+        &mut self,
+        reader: &HabitReader<'a>,
+        (key, ours): (&str, &str),
+        (value, written): (&[ForeignToken<'a>], String),
+        at: usize,
+    ) {
         let written = match (ours, written.as_str()) {
             ("drop_last", "true") => {
                 return self.found.push(("last_batch".into(), "drop".into(), at));
@@ -215,7 +184,6 @@ impl ForeignSettings {
             _ => written,
         };
         self.found.push((ours.to_owned(), written, at));
-        self.found.extend(extra);
     }
 
     /// Each of a list of callbacks as its setting.

@@ -10,7 +10,8 @@
 use super::settings::ForeignSettings;
 
 /// Names of its settings that are arguments of the optimiser here, whichever that is.
-const ARGUMENTS: [(&str, &str); 3] = [("momentum2", "beta2"), ("delta", "eps"), ("rms_decay", "alpha")];
+const ARGUMENTS: [(&str, &str); 3] =
+    [("momentum2", "beta2"), ("delta", "eps"), ("rms_decay", "alpha")];
 /// Its settings that say how a run is watched, not what it computes.
 const IDLE: [&str; 9] = [
     "test_iter",
@@ -78,7 +79,8 @@ impl ForeignSettings {
 
     /// How many times a run of so many steps goes through the data, where that comes out even.
     pub fn iterations(&mut self, steps: Option<u64>) {
-        let Some(found) = self.found.iter_mut().find(|(key, _, _)| key == "⟦iterations⟧") else {
+        let Some(found) = self.found.iter_mut().find(|(key, _, _)| key == "⟦iterations⟧")
+        else {
             return;
         };
         let count = found.1.parse::<u64>().ok();

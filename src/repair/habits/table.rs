@@ -30,7 +30,7 @@ pub const fn row(theirs: &'static str, takes: &'static str, ours: &'static str) 
 
 /// All rows; of equal names the first that fits.
 pub fn all_rows() -> impl Iterator<Item = &'static TableRow> {
-    LAYERS.iter().chain(super::runs::RUNS)
+    LAYERS.iter().chain(super::optimisers::OPTIMISERS).chain(super::runs::RUNS)
 }
 
 /// The rows of layers and functions.
@@ -325,9 +325,17 @@ const LAYERS: &[TableRow] = &[
     row("ReLU relu", "max_value=6 negative_slope~0 threshold~0", "relu6"),
     row("ReLU relu", "inplace~true|false", "relu"),
     row("ReLU6 relu6", "inplace~true|false", "relu6"),
-    row("LeakyReLU leaky_relu", "slope/alpha/negative_slope inplace~true|false", "leaky_relu(slope)"),
+    row(
+        "LeakyReLU leaky_relu",
+        "slope/alpha/negative_slope inplace~true|false",
+        "leaky_relu(slope)",
+    ),
     row("LeakyReLU leaky_relu", "", "leaky_relu"),
-    row("F.leaky_relu functional.leaky_relu", "x slope/negative_slope inplace~true|false", "leaky_relu(x, slope)"),
+    row(
+        "F.leaky_relu functional.leaky_relu",
+        "x slope/negative_slope inplace~true|false",
+        "leaky_relu(x, slope)",
+    ),
     row("ELU elu", "alpha inplace~true|false", "elu(alpha: alpha)"),
     row("SELU selu", "inplace~true|false", "selu"),
     row("GELU gelu", "approximate~none|false", "gelu"),
@@ -363,7 +371,11 @@ const LAYERS: &[TableRow] = &[
     row("F.softplus functional.softplus", "x beta~1 threshold~20", "softplus(x)"),
     row("F.glu functional.glu", "x dim", "glu(x, axis: dim(dim))"),
     row("nn.GLU GLU", "dim", "glu(axis: dim(dim))"),
-    row("F.layer_norm functional.layer_norm", "x normalized_shape^ weight~none bias~none eps", "layer_norm(x, eps: eps)"),
+    row(
+        "F.layer_norm functional.layer_norm",
+        "x normalized_shape^ weight~none bias~none eps",
+        "layer_norm(x, eps: eps)",
+    ),
     row("Permute", "dims=[2,1]", "transpose('[0,2,1]')"),
     row("torch.transpose", "x dim0=1 dim1=2", "transpose(x, '[0,2,1]')"),
     row("torch.exp", "x", "exp(x)"),

@@ -3,7 +3,7 @@
 use super::row::applied;
 use super::table::all_rows;
 use super::{translated, turned};
-use crate::repair::habits::row::GivenArgument;
+use crate::repair::habits::bound::GivenArgument;
 
 /// A stage of a model, as it is written here.
 fn stage(text: &str) -> String {

@@ -15,19 +15,8 @@ use super::settings::ForeignSettings;
 use super::tokens::{ForeignToken, ForeignTokenKind, split};
 
 /// Calls that are a step of a run, wherever they stand.
-const STEPS: [&str; 9] = [
-    "zero_grad",
-    "backward",
-    "step",
-    "train",
-    "eval",
-    "to",
-    "cuda",
-    "log",
-    "save_hyperparameters",
-];
-/// Words that begin a statement which commas do not end.
-pub const WHOLE: [&str; 8] = ["for", "return", "def", "with", "if", "while", "print", "class"];
+const STEPS: [&str; 9] =
+    ["zero_grad", "backward", "step", "train", "eval", "to", "cuda", "log", "save_hyperparameters"];
 
 impl ForeignSettings {
     /// Takes a statement of a loop, or a step of a run; `false` where it may be a setting.

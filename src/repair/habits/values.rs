@@ -63,6 +63,39 @@ impl<'a> HabitReader<'a> {
         (made, self.written(inner))
     }
 
+    /// The values that a call joins, the layer that does so, and where the tokens end.
+    fn operands<'t>(
+        &self,
+        path: &[&'a str],
+        tokens: &'t [ForeignToken<'a>],
+        (next, close): (usize, usize),
+    ) -> Option<(&'a str, Vec<&'t [ForeignToken<'a>]>, usize)> {
+        let name = *path.last()?;
+        let inner = &tokens[next + 1..close];
+        let two = split(inner, |token| token.is(","));
+        let is_two = two.len() == 2 && two.iter().all(|part| !part.iter().any(|it| it.is("=")));
+        let word = KERAS.iter().find(|(theirs, _)| *theirs == name).map(|(_, ours)| *ours);
+        match (path, tokens.get(close + 1)) {
+            // `torch.add(a, b)`
+            (["torch" | "tf" | "keras", ..], _) if is_two && OPERATORS.contains(&name) => {
+                Some((name, two, close))
+            }
+            // `layers.add([a, b])`
+            ([.., _, _], _) if inner.len() > 1 && inner[0].is("[") && word.is_some() => {
+                let last = closer(inner, 0).filter(|last| last + 1 == inner.len())?;
+                Some((word?, split(&inner[1..last], |token| token.is(",")), close))
+            }
+            (_, Some(list)) if list.is("(") => {
+                let (open, end) = (close + 2, closer(tokens, close + 1)?);
+                if !tokens[open].is("[") {
+                    return None;
+                }
+                Some((name, split(&tokens[open + 1..end - 1], |token| token.is(",")), end))
+            }
+            _ => return None,
+        }
+    }
+
     /// `Add()([y, z])`, `Concatenate()([a, b])`: layers of several values.
     pub fn merged(
         &self,
@@ -76,29 +109,7 @@ impl<'a> HabitReader<'a> {
         if !is_foreign || self.declared.contains(name) {
             return None;
         }
-        let inner = &tokens[next + 1..close];
-        let two = split(inner, |token| token.is(","));
-        let is_two = two.len() == 2 && two.iter().all(|part| !part.iter().any(|it| it.is("=")));
-        let word = KERAS.iter().find(|(theirs, _)| theirs == name).map(|(_, ours)| *ours);
-        let (name, values, end) = match (path, tokens.get(close + 1)) {
-            // `torch.add(a, b)`
-            (["torch" | "tf" | "keras", ..], _) if is_two && OPERATORS.contains(&name) => {
-                (*name, two, close)
-            }
-            // `layers.add([a, b])`
-            ([.., _, _], _) if inner.len() > 1 && inner[0].is("[") && word.is_some() => {
-                let last = closer(inner, 0).filter(|last| last + 1 == inner.len())?;
-                (word?, split(&inner[1..last], |token| token.is(",")), close)
-            }
-            (_, Some(list)) if list.is("(") => {
-                let (open, end) = (close + 2, closer(tokens, close + 1)?);
-                if !tokens[open].is("[") {
-                    return None;
-                }
-                (*name, split(&tokens[open + 1..end - 1], |token| token.is(",")), end)
-            }
-            _ => return None,
-        };
+        let (name, values, end) = self.operands(path, tokens, (next, close))?;
         let is_call = |text: &str| text.contains("|>");
         let values: Vec<String> = values.iter().map(|part| self.written(part)).collect();
         let in_brackets =
@@ -107,9 +118,10 @@ impl<'a> HabitReader<'a> {
         let joined = |sign: &str| {
             let text = operands.join(sign);
             let before = (next + 1).checked_sub(2 * path.len() + 1).map(|at| &tokens[at]);
-            let beside = before.into_iter().chain(tokens.get(end + 1)).any(|token| {
-                matches!(token.text, "+" | "-" | "*" | "/" | "@" | "|>" | "." | "[")
-            });
+            let beside = before
+                .into_iter()
+                .chain(tokens.get(end + 1))
+                .any(|token| matches!(token.text, "+" | "-" | "*" | "/" | "@" | "|>" | "." | "["));
             if beside { format!("({text})") } else { text }
         };
         let value = match name {
