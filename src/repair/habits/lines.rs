@@ -43,7 +43,7 @@ fn next_setting(tokens: &[ForeignToken<'_>]) -> Option<usize> {
         depth += i32::from(token.opens()) - i32::from(token.closes());
         let [.., before, _] = &tokens[..=at] else { continue };
         let is_name = token.kind == ForeignTokenKind::Word;
-        let is_set = tokens.get(at + 1).is_some_and(|next| next.is("="));
+        let is_set = tokens.get(at + 1).is_some_and(|next| next.is("=") || next.is(":"));
         let is_value = before.kind != ForeignTokenKind::Sign || before.closes();
         if depth == 0 && is_name && is_set && is_value {
             return Some(at);

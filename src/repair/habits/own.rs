@@ -70,6 +70,13 @@ pub fn is_call(name: &str, args: &[GivenArgument]) -> bool {
     forms.iter().any(|form| form.takes(args))
 }
 
+/// Whether a call has the names of an item's arguments, with `=` behind one.
+pub fn has_names(name: &str, args: &[GivenArgument]) -> bool {
+    let as_here = |arg: &GivenArgument| GivenArgument { equals: false, ..arg.clone() };
+    let is_signed = args.iter().any(|arg| arg.equals);
+    is_signed && is_call(name, &args.iter().map(as_here).collect::<Vec<_>>())
+}
+
 /// The item whose name is a word in another case: `normalize` of `Normalize`.
 pub fn alike(word: &str) -> Option<&'static str> {
     let lower = word.to_lowercase();

@@ -11,6 +11,7 @@
 use super::body::{ForeignBody, added};
 use super::pipeline::WrittenStages;
 use super::reader::HabitReader;
+use super::row;
 use super::settings::ForeignSettings;
 use super::tokens::{ForeignToken, ForeignTokenKind, closer, statements};
 use super::{HabitChunk, TextChange, kind};
@@ -26,6 +27,8 @@ struct ForeignProgram<'a> {
     /// A module, as a whole item.
     module: Option<String>,
     settings: ForeignSettings,
+    /// The statements of a model that is made of its inputs and outputs.
+    functional: Vec<ForeignToken<'a>>,
     /// How many statements were read.
     read: usize,
     /// The name of the model in the text.
@@ -43,9 +46,16 @@ pub fn program<'a>(
         let [first, ..] = chunk else { continue };
         if first.is("class") {
             found.module = module(reader, chunk, chunks);
+            let begins = chunk.iter().skip(1).position(|token| token.first).unwrap_or(0) + 1;
+            let methods: Vec<_> =
+                methods(chunk.get(begins..).unwrap_or_default()).into_iter().collect();
+            found.settings.of_methods(reader, &methods, found.read);
         } else if !matches!(first.text, "import" | "from") {
             found.statement(reader, chunk);
         }
+    }
+    if !found.functional.is_empty() {
+        found.module = functional(reader, &found.functional);
     }
     let Some(text) = found.text(reader.text, chunks) else { return Vec::new() };
     let (Some(first), Some(last)) = (foreign.first(), foreign.last()) else { return Vec::new() };
@@ -62,11 +72,13 @@ impl<'a> ForeignProgram<'a> {
     fn statement(&mut self, reader: &HabitReader<'a>, chunk: &[ForeignToken<'a>]) {
         for statement in statements(chunk) {
             self.shape = self.shape.take().or_else(|| input_shape(reader, statement));
-            if let [name, equals, value @ ..] = statement
+            if self.is_functional(statement) {
+                self.functional.extend(statement);
+            } else if let [name, equals, value @ ..] = statement
                 && equals.is("=")
                 && name.kind == ForeignTokenKind::Word
                 && let Some(stages) = reader.stages(value)
-                && stages.settings.is_empty()
+                && is_model(&stages)
             {
                 self.name = Some(name.text);
                 self.layers = Some(WrittenStages { broken: true, ..stages });
@@ -79,6 +91,15 @@ impl<'a> ForeignProgram<'a> {
             }
             self.read += 1;
         }
+    }
+
+    /// Whether a statement is one between `x = Input(…)` and `model = Model(x, y)`, which is the last.
+    fn is_functional(&self, statement: &[ForeignToken<'a>]) -> bool {
+        let calls =
+            |name: &str| statement.windows(2).any(|pair| pair[0].is(name) && pair[1].is("("));
+        let is_set = statement.get(1).is_some_and(|sign| sign.is("="));
+        let is_open = !self.functional.windows(2).any(|it| it[0].is("Model") && it[1].is("("));
+        is_set && is_open && (calls("Input") || !self.functional.is_empty())
     }
 
     /// The items; `None` where a model would be guessed.
@@ -108,6 +129,12 @@ impl<'a> ForeignProgram<'a> {
         }
         (!items.is_empty()).then(|| items.join("\n\n"))
     }
+}
+
+/// Whether stages are layers, and no loss or optimiser.
+fn is_model(stages: &WrittenStages) -> bool {
+    let is_layer = |callee: &str| row::is_layer(callee.split('(').next().unwrap_or(callee));
+    stages.settings.is_empty() && stages.stages.iter().all(|stage| is_layer(&stage.callee))
 }
 
 /// The name of the last item of a kind.
@@ -156,6 +183,21 @@ fn model(
     Some(format!("model {name}({input}: f32[N, {shape}]) -> f32[N, {units}] {{\n    {body}\n}}"))
 }
 
+/// A model of Keras that is made of its inputs and outputs, without types.
+fn functional<'a>(reader: &mut HabitReader<'a>, all: &[ForeignToken<'a>]) -> Option<String> {
+    let mut all = all.to_vec();
+    let at = statements(&all).last()?[0].start;
+    let at = all.iter().position(|token| token.start == at)?;
+    // `model = keras.Model(…)` is the value.
+    all.drain(at..at + 2);
+    all.get_mut(at)?.first = true;
+    let mut body = ForeignBody::new("image");
+    body.read(reader, &all);
+    let lines = body.changes.iter().map(|change| change.text.trim());
+    let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
+    Some(format!("model net(image) {{\n    {}\n}}", lines.join("\n    ")))
+}
+
 /// A module of PyTorch as a model.
 fn module<'a>(
     reader: &mut HabitReader<'a>,
@@ -163,7 +205,7 @@ fn module<'a>(
     chunks: &[&[ForeignToken<'a>]],
 ) -> Option<String> {
     let name = chunk.get(1)?.text.to_lowercase();
-    let shape = built_in(chunks)?;
+    built_in(chunks)?;
     let begins = chunk.iter().skip(1).position(|token| token.first)? + 1;
     let methods = methods(&chunk[begins..]);
     let forward = methods.get("forward")?;
@@ -171,9 +213,7 @@ fn module<'a>(
         forward.iter().position(|token| token.is(",")).and_then(|at| forward.get(at + 1))?;
     let mut body = ForeignBody::new(input.text);
     body.read(reader, &chunk[begins..]);
-    let kept: HashMap<&str, WrittenStages> = reader.layers.clone();
     let mut lines = Vec::new();
-    let mut last = WrittenStages::default();
     let whole = chunk[begins].start..chunk[chunk.len() - 1].end();
     for change in &body.changes {
         let line = change.text.trim();
@@ -181,17 +221,8 @@ fn module<'a>(
             lines.push(line.to_owned());
         }
     }
-    for stages in kept.values() {
-        let is_last = |stage: &super::pipeline::WrittenStage| {
-            stage.label.as_ref().is_some_and(|label| {
-                lines.last().is_some_and(|line| line.ends_with(&format!("as {label}")))
-            })
-        };
-        if stages.stages.last().is_some_and(is_last) {
-            last = stages.clone();
-        }
-    }
-    model(&name, input.text, &shape, &lines.join("\n    "), &last)
+    // Its types are those of the data and of its last layer.
+    Some(format!("model {name}({}) {{\n    {}\n}}", input.text, lines.join("\n    ")))
 }
 
 /// Whether a change is of a statement of that method.

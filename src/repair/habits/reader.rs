@@ -267,6 +267,9 @@ impl<'a> HabitReader<'a> {
         if spaces.is_empty() && own::is_call(name, &args) {
             return None;
         }
+        if spaces.is_empty() && !own && own::has_names(name, &args) && !row::is_known(name) {
+            return Some(row::as_named(name, &args));
+        }
         if let Some(made) = row::recased(name, &args).filter(|_| spaces.is_empty() && !own) {
             return Some(made);
         }

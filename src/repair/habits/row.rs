@@ -29,7 +29,7 @@ pub fn rows<'p>(path: &'p [&'p str]) -> impl Iterator<Item = &'static TableRow> 
     let word = plain(name);
     // `sparse_categorical_crossentropy` is `SparseCategoricalCrossentropy`.
     let alike = move |theirs: &str| theirs.split(' ').any(|theirs| plain(theirs) == word);
-    let known = own::is_item(name) || all_rows().any(|row| exact(row.theirs));
+    let known = all_rows().any(|row| exact(row.theirs));
     let first = all_rows().filter(move |row| spaced(row.theirs));
     let second = all_rows().filter(move |row| !spaced(row.theirs) && exact(row.theirs));
     let third = all_rows().filter(move |row| !known && !spaced(row.theirs) && alike(row.theirs));
@@ -61,13 +61,23 @@ pub fn is_foreign(row: &TableRow, name: &str, args: &[GivenArgument]) -> bool {
     callee != Some(name) || row.takes.contains('#') || args.iter().any(other)
 }
 
+/// Whether a row is about this very name.
+pub fn is_known(name: &str) -> bool {
+    all_rows().any(|row| row.theirs.split(' ').any(|theirs| theirs == name))
+}
+
+/// A call of an item here whose arguments have its own names, with another sign behind them.
+pub fn as_named(name: &str, args: &[GivenArgument]) -> WrittenStages {
+    let args = args.iter().map(|arg| (arg.name.clone(), arg.value.clone())).collect();
+    let stage = WrittenStage { callee: name.to_owned(), args, ..WrittenStage::default() };
+    WrittenStages { stages: vec![stage], ..WrittenStages::default() }
+}
+
 /// The stage of a word that differs from an item here in its case alone, with arguments in the form of that item.
 pub fn recased(name: &str, args: &[GivenArgument]) -> Option<WrittenStages> {
     let is_named = !args.is_empty() && args.iter().all(|arg| arg.name.is_some());
     let item = own::alike(name).filter(|item| is_named && own::is_call(item, args))?;
-    let args = args.iter().map(|arg| (arg.name.clone(), arg.value.clone())).collect();
-    let stage = WrittenStage { callee: item.to_owned(), args, ..WrittenStage::default() };
-    Some(WrittenStages { stages: vec![stage], ..WrittenStages::default() })
+    Some(as_named(item, args))
 }
 
 /// The stages that a row makes of arguments; `None` where they are not its.

@@ -31,7 +31,10 @@ pub const RUNS: &[TableRow] = &[
     ),
     row("MSELoss MeanSquaredError mse mse_loss EuclideanLoss", "input target", "mse"),
     row("L1Loss MeanAbsoluteError mae l1_loss", "input target", "mae"),
-    row("HuberLoss SmoothL1Loss Huber huber", "input target delta/beta", "huber(delta: delta)"),
+    // With another `beta`, `SmoothL1Loss` is that many times smaller.
+    row("SmoothL1Loss smooth_l1_loss", "input target *beta~1", "huber"),
+    row("HuberLoss Huber huber huber_loss", "input target *delta", "huber(delta: delta)"),
+    row("MultiMarginLoss", "*p~1 *margin", "hinge(margin: margin)"),
     row("NLLLoss nll_loss", "input target weight~none", "nll"),
     row("KLDivLoss kl_div KLDivergence", "input target", "kl_divergence"),
     // Metrics.
@@ -43,7 +46,14 @@ pub const RUNS: &[TableRow] = &[
     row("TopKCategoricalAccuracy SparseTopKCategoricalAccuracy", "k", "top_k(k: k)"),
     row("Precision", "", "precision"),
     row("Recall", "", "recall"),
-    row("F1Score", "task num_classes", "f1"),
+    row("F1Score", "task num_classes *average", "f1"),
+    row("RootMeanSquaredError rmse root_mean_squared_error", "", "rmse"),
+    row("MeanSquaredError mean_squared_error MSE", "", "mse"),
+    row("MeanAbsoluteError mean_absolute_error MAE", "", "mae"),
+    row("R2Score r2_score r2", "", "r2"),
+    row("BinaryAccuracy binary_accuracy", "threshold~0.5", "label_accuracy"),
+    row("Perplexity", "", "perplexity"),
+    row("MeanIoU IoU JaccardIndex", "task num_classes=2", "iou"),
     row("AUC AUROC", "task num_classes", "auc"),
     // Schedules; the first parameter is the rate of the optimiser that they are made for.
     row(

@@ -101,7 +101,7 @@ impl ForeignSettings {
         }
     }
 
-    fn setting<'a>(
+    pub(super) fn setting<'a>(
         &mut self,
         reader: &HabitReader<'a>,
         key: &str,

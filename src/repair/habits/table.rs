@@ -41,7 +41,7 @@ pub fn all_layers() -> impl Iterator<Item = &'static TableRow> {
 /// Layers and functions of other frameworks, each as it is written here.
 const LAYERS: &[TableRow] = &[
     // Layers that multiply by weights.
-    row("dense", "in# units# bias", "dense(units, bias: bias)"),
+    row("dense", "in#! units#! bias", "dense(units, bias: bias)"),
     row(
         "Dense dense InnerProduct",
         "units/num_output activation bias/use_bias/bias_term init/kernel_initializer/weight_filler \
@@ -286,8 +286,9 @@ const LAYERS: &[TableRow] = &[
     ),
     row(
         "BatchNorm2d BatchNorm1d BatchNorm",
-        "num_features eps momentum affine~true track_running_stats~true",
-        "batch_norm(eps: eps, momentum: momentum)",
+        "num_features eps momentum affine~true track_running_stats~true *use_global_stats~false \
+         *moving_average_fraction",
+        "batch_norm(eps: eps, momentum: momentum, momentum: rest(moving_average_fraction))",
     ),
     row("LayerNormalization", "axis~-1 eps/epsilon name", "layer_norm(eps: eps) as name"),
     row("LayerNorm", "normalized_shape^ eps elementwise_affine~true", "layer_norm(eps: eps)"),

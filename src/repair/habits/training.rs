@@ -12,7 +12,7 @@
 use super::body::indent;
 use super::reader::{HabitReader, is_space, path};
 use super::settings::ForeignSettings;
-use super::tokens::{ForeignToken, ForeignTokenKind, split};
+use super::tokens::{ForeignToken, ForeignTokenKind, split, statements};
 
 /// Calls that are a step of a run, wherever they stand.
 const STEPS: [&str; 9] =
@@ -54,6 +54,36 @@ impl ForeignSettings {
         !of_loss(statement) && !calls(&["clip_grad_norm_", "clip_grad_value_"])
     }
 
+    /// The settings that a module of Lightning has in its methods, and the loss that it keeps.
+    pub fn of_methods<'a>(
+        &mut self,
+        reader: &HabitReader<'a>,
+        methods: &[(&'a str, &[ForeignToken<'a>])],
+        at: usize,
+    ) {
+        for (name, method) in methods {
+            let all = statements(method);
+            for statement in all.iter().skip(1) {
+                match (*name, statement) {
+                    ("__init__", [own, dot, key, equals, value @ ..])
+                        if own.is("self") && dot.is(".") && equals.is("=") =>
+                    {
+                        if is_loss(key.text) {
+                            self.setting(reader, "loss", value, at);
+                        }
+                    }
+                    ("configure_optimizers", _) => self.read(reader, statement, at),
+                    ("training_step", _) => {
+                        self.in_loop = Some(0);
+                        self.read(reader, statement, at);
+                        self.in_loop = None;
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
     /// Takes what loads data: batches are a setting here, loaders of other splits say nothing.
     pub fn of_data<'a>(
         &mut self,
@@ -66,8 +96,13 @@ impl ForeignSettings {
             self.clips_values = value.iter().any(|it| it.content() == Some("value"));
             return true;
         }
-        if value.first().is_none_or(|first| first.kind != ForeignTokenKind::Word) {
+        let Some(first) = value.first().filter(|first| first.kind == ForeignTokenKind::Word) else {
             return false;
+        };
+        // `net = Net()`
+        if reader.text.contains(&format!("class {}(", first.text)) {
+            self.is_foreign = true;
+            return true;
         }
         let (names, _) = path(value, 0);
         if names.last() != Some(&"DataLoader") {
@@ -77,6 +112,11 @@ impl ForeignSettings {
         let of_others = ["val", "test", "eval"].iter().any(|it| key.to_lowercase().contains(it));
         of_others || self.call_in(reader, value, at)
     }
+}
+
+/// Whether a name is what a loss is mostly called.
+fn is_loss(name: &str) -> bool {
+    matches!(name, "criterion" | "loss_fn" | "loss" | "loss_func" | "loss_function")
 }
 
 /// How often a loop turns: `for epoch in range(5):`; `None` where a name says it.
