@@ -71,7 +71,7 @@ fn as_read(
     // what comes in, and the fix of one here does.
     let flattens = before.contains("InnerProduct") || before.contains("inner_product");
     let is_sound = is_clean(around, file, translation.text.clone());
-    if !is_sound && !(flattens && mended.is_sound(around)) {
+    if !(is_sound || flattens && mended.is_sound(around)) {
         return None;
     }
     without_softmax(around, &mut mended, (file, before));

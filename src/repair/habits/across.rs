@@ -19,10 +19,10 @@ const OF_DATA: [&str; 6] =
 /// The text with everything where it belongs.
 pub fn moved(text: &str) -> String {
     let mut text = text.to_owned();
-    let [l1, l2] = ["l1", "l2"].map(|kind| move |text: &str| penalties(text, kind));
-    let steps: [&dyn Fn(&str) -> Option<String>; 6] =
-        [&sized, &l1, &l2, &validation, &transforms, &heads];
-    for step in steps {
+    for kind in ["l1", "l2"] {
+        text = penalties(&text, kind).unwrap_or(text);
+    }
+    for step in [sized, validation, transforms, heads] {
         if let Some(made) = step(&text) {
             text = made;
         }

@@ -68,3 +68,14 @@ pub fn degrees(given: &str) -> String {
         false => given.to_owned(),
     }
 }
+
+/// A part of the rate that a schedule begins from, as a rate.
+pub fn part(bound: &BoundArguments<'_>, given: &str) -> Option<String> {
+    let share = given.parse::<f64>().ok();
+    let peak = bound.values.get("peak").and_then(|it| it.parse::<f64>().ok());
+    match share.zip(peak) {
+        Some((0.0, _)) => None,
+        Some((share, peak)) => Some(((share * peak * 1e12).round() / 1e12).to_string()),
+        None => Some(OPEN.to_owned()),
+    }
+}

@@ -10,6 +10,7 @@
 use super::axes::{self, KnownAxes};
 use super::pipeline::WrittenStages;
 use super::reader::HabitReader;
+use super::states::{self, without_let};
 use super::tokens::{ForeignToken, ForeignTokenKind, split, statements};
 use super::{TextChange, braces, loops, steps};
 use std::collections::HashMap;
@@ -91,6 +92,7 @@ impl ForeignBody {
     /// Reads all statements of a block.
     pub fn read<'a>(&mut self, reader: &mut HabitReader<'a>, inner: &[ForeignToken<'a>]) {
         reader.layers.clear();
+        reader.states.clear();
         reader.aliases.clear();
         let all = statements(inner);
         if let Some(stages) = self.in_a_row(reader, &all) {
@@ -135,7 +137,10 @@ impl ForeignBody {
             self.depends = true;
             return self.leave_out(reader.text, place);
         }
-        let statement = &as_single(statement, inner)[..];
+        if let Some((name, value)) = states::of(statement, inner) {
+            return self.state(reader, (name, value), place);
+        }
+        let statement = &states::as_single(statement, inner)[..];
         if IDLE.contains(&first.text) && statement.get(1).is_some_and(|next| !next.is("|>")) {
             return self.leave_out(reader.text, place);
         }
@@ -167,6 +172,19 @@ impl ForeignBody {
             _ => self.result(reader, statement, inner),
         };
         let text = self.assigned(&text);
+        self.changes.push(TextChange::new(place, text));
+    }
+
+    /// The state of a recurrent layer by its name.
+    fn state<'a>(
+        &mut self,
+        reader: &mut HabitReader<'a>,
+        (name, value): (&'a str, &[ForeignToken<'a>]),
+        place: Range<usize>,
+    ) {
+        reader.states.insert(name);
+        let value = states::last(&reader.written(value));
+        let text = self.assigned(&format!("let {name} = {value}"));
         self.changes.push(TextChange::new(place, text));
     }
 
@@ -358,14 +376,6 @@ fn kept<'a>(
     Some((name, stages))
 }
 
-/// A statement without the word that names a value.
-fn without_let<'t, 'a>(statement: &'t [ForeignToken<'a>]) -> &'t [ForeignToken<'a>] {
-    match statement {
-        [word, rest @ ..] if word.is("let") => rest,
-        _ => statement,
-    }
-}
-
 /// `keras.Input(shape=(28, 28, 1))`.
 fn is_input(value: &[ForeignToken<'_>]) -> bool {
     let open = value.iter().position(|token| token.is("("));
@@ -384,27 +394,6 @@ fn model_output<'t, 'a>(value: &'t [ForeignToken<'a>]) -> Option<&'t [ForeignTok
         _ => output,
     };
     is_model.then_some(output)
-}
-
-/// `out, hidden = gru(x)` as `out = gru(x)`, where nothing uses the others.
-fn as_single<'a>(
-    statement: &[ForeignToken<'a>],
-    inner: &[ForeignToken<'a>],
-) -> Vec<ForeignToken<'a>> {
-    let rest = without_let(statement);
-    let equals = rest.iter().position(|token| token.is("="));
-    let Some(equals) = equals.filter(|at| *at > 2 && rest[1].is(",")) else {
-        return statement.to_vec();
-    };
-    let end = statement[statement.len() - 1].end();
-    let others = rest[2..equals].iter().filter(|token| token.kind == ForeignTokenKind::Word);
-    let used = |name: &ForeignToken<'a>| {
-        name.text != "_" && inner.iter().any(|token| token.start >= end && token.is(name.text))
-    };
-    if others.into_iter().any(used) {
-        return statement.to_vec();
-    }
-    std::iter::once(rest[0]).chain(rest[equals..].iter().copied()).collect()
 }
 
 /// `model.add(Flatten())`, or a layer of Caffe on a line of its own.

@@ -10,6 +10,7 @@
 //! whose statements all give the same name another value.
 
 use super::axes::KnownAxes;
+use super::pipeline::WrittenStages;
 use super::reader::HabitReader;
 use super::tokens::{ForeignToken, ForeignTokenKind, closer, split, statements, tokens};
 use std::collections::HashMap;
@@ -31,12 +32,8 @@ pub fn written<'a>(
     }
     let (over, inner) = (&rest[..open], &rest[open + 1..close]);
     let name = name_of(statements(inner).first()?)?;
-    if let [list] = over {
-        let stages = reader.layers.get(list.text)?;
-        let [own, equals, call, _, value, _] = inner else { return None };
-        let is_call = equals.is("=") && call.is(turn.text) && value.is(own.text);
-        let text = || format!("let {name} = {name} |> {}", stages.text(&reader.indent));
-        return is_call.then(text);
+    if let [list] | [_, _, list] = over {
+        return of_list(reader, (list.text, turn.text, name), inner);
     }
     let [range, _, bounds @ .., _] = over else { return None };
     let bounds: Vec<String> =
@@ -61,6 +58,30 @@ pub fn written<'a>(
         stages.push(stage);
     }
     Some(format!("let {name} = {name} |> repeat {count} {{ {} }}", stages.join(" |> ")))
+}
+
+/// `for layer in layers { x = relu(layer(x)) }`: each layer, with what stands around its call.
+fn of_list<'a>(
+    reader: &HabitReader<'a>,
+    (list, turn, name): (&str, &str, &str),
+    inner: &[ForeignToken<'a>],
+) -> Option<String> {
+    let layers = reader.layers.get(list)?;
+    let [statement] = statements(inner)[..] else { return None };
+    let at = statement.iter().position(|token| token.is("="))?;
+    let turns = stages_of(&reader.written(&statement[at + 1..]), name)?;
+    let turns: Vec<&str> = turns.split(" |> ").collect();
+    if turns.iter().filter(|stage| **stage == turn).count() != 1 {
+        return None;
+    }
+    let written = layers.stages.iter().flat_map(|layer| {
+        let one = WrittenStages { stages: vec![layer.clone()], ..WrittenStages::default() };
+        let own = one.text("");
+        turns
+            .iter()
+            .map(move |stage| if *stage == turn { own.clone() } else { (*stage).to_owned() })
+    });
+    Some(format!("let {name} = {name} |> {}", written.collect::<Vec<_>>().join(" |> ")))
 }
 
 /// The name that a statement gives a value.

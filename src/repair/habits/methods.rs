@@ -5,13 +5,29 @@
 //! dense(x, 64).relu()      dense(x, 64) |> relu
 //! ```
 
-use super::bound::GivenArgument;
+use super::bound::{GivenArgument, OPEN};
 use super::names::RESHAPES;
 use super::reader::{HabitReader, ReadPart, is_space};
 use super::row;
 use super::tokens::{ForeignToken, ForeignTokenKind, closer, split};
 
 impl<'a> HabitReader<'a> {
+    /// The state of the last layer: `h[-1]`, `h.squeeze(0)`.
+    pub fn state(
+        &self,
+        path: &[&'a str],
+        tokens: &[ForeignToken<'a>],
+        next: usize,
+    ) -> (ReadPart, usize) {
+        let texts: Vec<&str> = tokens[next..].iter().take(4).map(|token| token.text).collect();
+        let length = match (path, &texts[..]) {
+            ([_], ["[", "-", "1", "]"]) => 4,
+            ([_, "squeeze"], ["(", "0", ")", ..]) => 3,
+            _ => return (ReadPart::Value(OPEN.to_owned()), next),
+        };
+        (ReadPart::Value(path[0].to_owned()), next + length)
+    }
+
     /// `x.view(-1, 784)`, `x.flatten(1)`: a value in another shape.
     pub fn reshaped(&self, path: &[&'a str], inner: &[ForeignToken<'a>]) -> Option<String> {
         let (name, value) = path.split_last()?;

@@ -33,6 +33,7 @@ mod schedules;
 mod settings;
 mod shapes;
 mod solver;
+mod states;
 mod steps;
 mod table;
 #[cfg(test)]

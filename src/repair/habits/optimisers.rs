@@ -11,42 +11,88 @@
 
 use super::table::{TableRow, row};
 
+/// Parameters that every optimiser of Keras has.
+macro_rules! takes {
+    ($own:literal) => {
+        concat!(
+            $own,
+            " *clipnorm/global_clipnorm *clipvalue *ema/ema_momentum *use_ema",
+            " *accumulate/gradient_accumulation_steps *name *loss_scale_factor~none",
+            " *ema_overwrite_frequency~none *jit_compile"
+        )
+    };
+}
+
+/// The settings that these are here.
+macro_rules! gives {
+    ($own:literal) => {
+        concat!(
+            $own,
+            "; clip_norm = clipnorm; clip_value = clipvalue; ema = ema(use_ema)",
+            "; accumulate = accumulate"
+        )
+    };
+}
+
 /// Optimisers; of equal names the first that fits.
 pub const OPTIMISERS: &[TableRow] = &[
     row(
         "keras.Adam optimizers.Adam tf.Adam",
-        "lr/learning_rate beta1/beta_1 beta2/beta_2 eps/epsilon *amsgrad~false *weight_decay *clipnorm/global_clipnorm *clipvalue *ema/ema_momentum *use_ema *accumulate/gradient_accumulation_steps *name *loss_scale_factor~none *ema_overwrite_frequency~none *jit_compile",
-        "adam(lr: lr, beta1: beta1, beta2: beta2, beta1: first(betas), beta2: second(betas), eps: eps); weight_decay = weight_decay; clip_norm = clipnorm; clip_value = clipvalue; ema = ema(use_ema); accumulate = accumulate",
+        takes!(
+            "lr/learning_rate beta1/beta_1 beta2/beta_2 eps/epsilon *amsgrad~false \
+         *weight_decay"
+        ),
+        gives!(
+            "adam(lr: lr, beta1: beta1, beta2: beta2, beta1: first(betas), beta2: \
+         second(betas), eps: eps); weight_decay = weight_decay"
+        ),
     ),
     row(
         "optim.Adam torch.Adam",
         "lr betas eps weight_decay amsgrad~false *beta1/beta_1 *beta2/beta_2",
-        "adam(lr: lr, beta1: beta1, beta2: beta2, beta1: first(betas), beta2: second(betas), eps: eps); l2 = half(weight_decay)",
+        "adam(lr: lr, beta1: beta1, beta2: beta2, beta1: first(betas), beta2: \
+         second(betas), eps: eps); l2 = half(weight_decay)",
     ),
     row(
         "Adam adam",
-        "*learning_rate! beta1/beta_1 beta2/beta_2 eps/epsilon *amsgrad~false *weight_decay *clipnorm/global_clipnorm *clipvalue *ema/ema_momentum *use_ema *accumulate/gradient_accumulation_steps *name *loss_scale_factor~none *ema_overwrite_frequency~none *jit_compile",
-        "adam(lr: learning_rate, beta1: beta1, beta2: beta2, beta1: first(betas), beta2: second(betas), eps: eps); weight_decay = weight_decay; clip_norm = clipnorm; clip_value = clipvalue; ema = ema(use_ema); accumulate = accumulate",
+        takes!(
+            "*learning_rate! beta1/beta_1 beta2/beta_2 eps/epsilon *amsgrad~false \
+         *weight_decay"
+        ),
+        gives!(
+            "adam(lr: learning_rate, beta1: beta1, beta2: beta2, beta1: first(betas), \
+         beta2: second(betas), eps: eps); weight_decay = weight_decay"
+        ),
     ),
     row(
         "Adam adam",
-        "lr/learning_rate betas eps weight_decay amsgrad~false *beta1/beta_1 *beta2/beta_2 *clipnorm/global_clipnorm *clipvalue",
-        "adam(lr: lr, beta1: beta1, beta2: beta2, beta1: first(betas), beta2: second(betas), eps: eps); l2 = half(weight_decay); clip_norm = clipnorm; clip_value = clipvalue",
+        takes!("lr/learning_rate betas eps weight_decay amsgrad~false *beta1/beta_1 *beta2/beta_2"),
+        gives!(
+            "adam(lr: lr, beta1: beta1, beta2: beta2, beta1: first(betas), beta2: \
+         second(betas), eps: eps); l2 = half(weight_decay)"
+        ),
     ),
     row(
         "optim.AdamW torch.AdamW",
         "lr betas eps weight_decay amsgrad~false",
-        "adamw(lr: lr, beta1: beta1, beta2: beta2, beta1: first(betas), beta2: second(betas), eps: eps, weight_decay: weight_decay)",
+        "adamw(lr: lr, beta1: beta1, beta2: beta2, beta1: first(betas), beta2: \
+         second(betas), eps: eps, weight_decay: weight_decay)",
     ),
     row(
         "AdamW adamw",
-        "lr/learning_rate weight_decay beta1/beta_1 beta2/beta_2 eps/epsilon *betas *amsgrad~false *clipnorm/global_clipnorm *clipvalue *ema/ema_momentum *use_ema *accumulate/gradient_accumulation_steps *name *loss_scale_factor~none *ema_overwrite_frequency~none *jit_compile",
-        "adamw(lr: lr, beta1: beta1, beta2: beta2, beta1: first(betas), beta2: second(betas), eps: eps, weight_decay: weight_decay); clip_norm = clipnorm; clip_value = clipvalue; ema = ema(use_ema); accumulate = accumulate",
+        takes!(
+            "lr/learning_rate weight_decay beta1/beta_1 beta2/beta_2 eps/epsilon *betas \
+         *amsgrad~false"
+        ),
+        gives!(
+            "adamw(lr: lr, beta1: beta1, beta2: beta2, beta1: first(betas), beta2: \
+         second(betas), eps: eps, weight_decay: weight_decay)"
+        ),
     ),
     row(
         "keras.SGD optimizers.SGD tf.SGD",
-        "lr/learning_rate momentum nesterov *weight_decay *clipnorm/global_clipnorm *clipvalue *ema/ema_momentum *use_ema *accumulate/gradient_accumulation_steps *name *loss_scale_factor~none *ema_overwrite_frequency~none *jit_compile",
-        "sgd(lr: lr, momentum: momentum, nesterov: nesterov); weight_decay = weight_decay; clip_norm = clipnorm; clip_value = clipvalue; ema = ema(use_ema); accumulate = accumulate",
+        takes!("lr/learning_rate momentum nesterov *weight_decay"),
+        gives!("sgd(lr: lr, momentum: momentum, nesterov: nesterov); weight_decay = weight_decay"),
     ),
     row(
         "optim.SGD torch.SGD",
@@ -55,18 +101,24 @@ pub const OPTIMISERS: &[TableRow] = &[
     ),
     row(
         "SGD sgd",
-        "*learning_rate! momentum nesterov *weight_decay *clipnorm/global_clipnorm *clipvalue *ema/ema_momentum *use_ema *accumulate/gradient_accumulation_steps *name *loss_scale_factor~none *ema_overwrite_frequency~none *jit_compile",
-        "sgd(lr: learning_rate, momentum: momentum, nesterov: nesterov); weight_decay = weight_decay; clip_norm = clipnorm; clip_value = clipvalue; ema = ema(use_ema); accumulate = accumulate",
+        takes!("*learning_rate! momentum nesterov *weight_decay"),
+        gives!(
+            "sgd(lr: learning_rate, momentum: momentum, nesterov: nesterov); \
+         weight_decay = weight_decay"
+        ),
     ),
     row(
         "SGD sgd",
-        "lr/learning_rate momentum nesterov *weight_decay *dampening~0 *clipnorm/global_clipnorm *clipvalue",
-        "sgd(lr: lr, momentum: momentum, nesterov: nesterov, weight_decay: weight_decay); clip_norm = clipnorm; clip_value = clipvalue",
+        takes!("lr/learning_rate momentum nesterov *weight_decay *dampening~0"),
+        gives!("sgd(lr: lr, momentum: momentum, nesterov: nesterov, weight_decay: weight_decay)"),
     ),
     row(
         "keras.RMSprop optimizers.RMSprop tf.RMSprop",
-        "lr/learning_rate alpha/rho momentum eps/epsilon *centered~false *weight_decay *clipnorm/global_clipnorm *clipvalue *ema/ema_momentum *use_ema *accumulate/gradient_accumulation_steps *name *loss_scale_factor~none *ema_overwrite_frequency~none *jit_compile",
-        "rmsprop(lr: lr, alpha: alpha, eps: eps, momentum: momentum); weight_decay = weight_decay; clip_norm = clipnorm; clip_value = clipvalue; ema = ema(use_ema); accumulate = accumulate",
+        takes!("lr/learning_rate alpha/rho momentum eps/epsilon *centered~false *weight_decay"),
+        gives!(
+            "rmsprop(lr: lr, alpha: alpha, eps: eps, momentum: momentum); weight_decay = \
+         weight_decay"
+        ),
     ),
     row(
         "optim.RMSprop torch.RMSprop",
@@ -75,18 +127,30 @@ pub const OPTIMISERS: &[TableRow] = &[
     ),
     row(
         "RMSprop rmsprop RMSProp",
-        "*learning_rate! alpha/rho momentum eps/epsilon *centered~false *weight_decay *clipnorm/global_clipnorm *clipvalue *ema/ema_momentum *use_ema *accumulate/gradient_accumulation_steps *name *loss_scale_factor~none *ema_overwrite_frequency~none *jit_compile",
-        "rmsprop(lr: learning_rate, alpha: alpha, eps: eps, momentum: momentum); weight_decay = weight_decay; clip_norm = clipnorm; clip_value = clipvalue; ema = ema(use_ema); accumulate = accumulate",
+        takes!("*learning_rate! alpha/rho momentum eps/epsilon *centered~false *weight_decay"),
+        gives!(
+            "rmsprop(lr: learning_rate, alpha: alpha, eps: eps, momentum: momentum); \
+         weight_decay = weight_decay"
+        ),
     ),
     row(
         "RMSprop rmsprop RMSProp",
-        "lr/learning_rate alpha/rho eps/epsilon weight_decay momentum *centered~false *clipnorm/global_clipnorm *clipvalue",
-        "rmsprop(lr: lr, alpha: alpha, eps: eps, momentum: momentum); l2 = half(weight_decay); clip_norm = clipnorm; clip_value = clipvalue",
+        takes!("lr/learning_rate alpha/rho eps/epsilon weight_decay momentum *centered~false"),
+        gives!(
+            "rmsprop(lr: lr, alpha: alpha, eps: eps, momentum: momentum); l2 = \
+         half(weight_decay)"
+        ),
     ),
     row(
         "keras.Adagrad optimizers.Adagrad tf.Adagrad",
-        "lr/learning_rate initial/initial_accumulator_value eps/epsilon *weight_decay *lr_decay *clipnorm/global_clipnorm *clipvalue *ema/ema_momentum *use_ema *accumulate/gradient_accumulation_steps *name *loss_scale_factor~none *ema_overwrite_frequency~none *jit_compile",
-        "adagrad(lr: lr, lr_decay: lr_decay, eps: eps, initial: initial); weight_decay = weight_decay; clip_norm = clipnorm; clip_value = clipvalue; ema = ema(use_ema); accumulate = accumulate",
+        takes!(
+            "lr/learning_rate initial/initial_accumulator_value eps/epsilon \
+         *weight_decay *lr_decay"
+        ),
+        gives!(
+            "adagrad(lr: lr, lr_decay: lr_decay, eps: eps, initial: initial); \
+         weight_decay = weight_decay"
+        ),
     ),
     row(
         "optim.Adagrad torch.Adagrad",
@@ -95,18 +159,30 @@ pub const OPTIMISERS: &[TableRow] = &[
     ),
     row(
         "Adagrad adagrad AdaGrad",
-        "*learning_rate! initial/initial_accumulator_value eps/epsilon *weight_decay *lr_decay *clipnorm/global_clipnorm *clipvalue *ema/ema_momentum *use_ema *accumulate/gradient_accumulation_steps *name *loss_scale_factor~none *ema_overwrite_frequency~none *jit_compile",
-        "adagrad(lr: learning_rate, lr_decay: lr_decay, eps: eps, initial: initial); weight_decay = weight_decay; clip_norm = clipnorm; clip_value = clipvalue; ema = ema(use_ema); accumulate = accumulate",
+        takes!(
+            "*learning_rate! initial/initial_accumulator_value eps/epsilon *weight_decay \
+         *lr_decay"
+        ),
+        gives!(
+            "adagrad(lr: learning_rate, lr_decay: lr_decay, eps: eps, initial: initial); \
+         weight_decay = weight_decay"
+        ),
     ),
     row(
         "Adagrad adagrad AdaGrad",
-        "lr/learning_rate lr_decay weight_decay initial/initial_accumulator_value eps/epsilon *clipnorm/global_clipnorm *clipvalue",
-        "adagrad(lr: lr, lr_decay: lr_decay, eps: eps, initial: initial); l2 = half(weight_decay); clip_norm = clipnorm; clip_value = clipvalue",
+        takes!(
+            "lr/learning_rate lr_decay weight_decay initial/initial_accumulator_value \
+         eps/epsilon"
+        ),
+        gives!(
+            "adagrad(lr: lr, lr_decay: lr_decay, eps: eps, initial: initial); l2 = \
+         half(weight_decay)"
+        ),
     ),
     row(
         "keras.Adadelta optimizers.Adadelta tf.Adadelta",
-        "lr/learning_rate rho eps/epsilon *weight_decay *clipnorm/global_clipnorm *clipvalue *ema/ema_momentum *use_ema *accumulate/gradient_accumulation_steps *name *loss_scale_factor~none *ema_overwrite_frequency~none *jit_compile",
-        "adadelta(lr: lr, rho: rho, eps: eps); weight_decay = weight_decay; clip_norm = clipnorm; clip_value = clipvalue; ema = ema(use_ema); accumulate = accumulate",
+        takes!("lr/learning_rate rho eps/epsilon *weight_decay"),
+        gives!("adadelta(lr: lr, rho: rho, eps: eps); weight_decay = weight_decay"),
     ),
     row(
         "optim.Adadelta torch.Adadelta",
@@ -115,38 +191,63 @@ pub const OPTIMISERS: &[TableRow] = &[
     ),
     row(
         "Adadelta adadelta AdaDelta",
-        "*learning_rate! rho eps/epsilon *weight_decay *clipnorm/global_clipnorm *clipvalue *ema/ema_momentum *use_ema *accumulate/gradient_accumulation_steps *name *loss_scale_factor~none *ema_overwrite_frequency~none *jit_compile",
-        "adadelta(lr: learning_rate, rho: rho, eps: eps); weight_decay = weight_decay; clip_norm = clipnorm; clip_value = clipvalue; ema = ema(use_ema); accumulate = accumulate",
+        takes!("*learning_rate! rho eps/epsilon *weight_decay"),
+        gives!("adadelta(lr: learning_rate, rho: rho, eps: eps); weight_decay = weight_decay"),
     ),
     row(
         "Adadelta adadelta AdaDelta",
-        "lr/learning_rate rho eps/epsilon weight_decay *clipnorm/global_clipnorm *clipvalue",
-        "adadelta(lr: lr, rho: rho, eps: eps); l2 = half(weight_decay); clip_norm = clipnorm; clip_value = clipvalue",
+        takes!("lr/learning_rate rho eps/epsilon weight_decay"),
+        gives!("adadelta(lr: lr, rho: rho, eps: eps); l2 = half(weight_decay)"),
     ),
     row(
         "keras.Nadam optimizers.Nadam tf.Nadam keras.NAdam optimizers.NAdam tf.NAdam",
-        "lr/learning_rate beta1/beta_1 beta2/beta_2 eps/epsilon *weight_decay *momentum_decay *clipnorm/global_clipnorm *clipvalue *ema/ema_momentum *use_ema *accumulate/gradient_accumulation_steps *name *loss_scale_factor~none *ema_overwrite_frequency~none *jit_compile",
-        "nadam(lr: lr, beta1: beta1, beta2: beta2, beta1: first(betas), beta2: second(betas), eps: eps, momentum_decay: momentum_decay); weight_decay = weight_decay; clip_norm = clipnorm; clip_value = clipvalue; ema = ema(use_ema); accumulate = accumulate",
+        takes!(
+            "lr/learning_rate beta1/beta_1 beta2/beta_2 eps/epsilon *weight_decay \
+         *momentum_decay"
+        ),
+        gives!(
+            "nadam(lr: lr, beta1: beta1, beta2: beta2, beta1: first(betas), beta2: \
+         second(betas), eps: eps, momentum_decay: momentum_decay); weight_decay = \
+         weight_decay"
+        ),
     ),
     row(
         "optim.Nadam torch.Nadam optim.NAdam torch.NAdam",
         "lr betas eps weight_decay momentum_decay *beta1/beta_1 *beta2/beta_2",
-        "nadam(lr: lr, beta1: beta1, beta2: beta2, beta1: first(betas), beta2: second(betas), eps: eps, momentum_decay: momentum_decay); l2 = half(weight_decay)",
+        "nadam(lr: lr, beta1: beta1, beta2: beta2, beta1: first(betas), beta2: \
+         second(betas), eps: eps, momentum_decay: momentum_decay); l2 = half(weight_decay)",
     ),
     row(
         "NAdam Nadam nadam",
-        "*learning_rate! beta1/beta_1 beta2/beta_2 eps/epsilon *weight_decay *momentum_decay *clipnorm/global_clipnorm *clipvalue *ema/ema_momentum *use_ema *accumulate/gradient_accumulation_steps *name *loss_scale_factor~none *ema_overwrite_frequency~none *jit_compile",
-        "nadam(lr: learning_rate, beta1: beta1, beta2: beta2, beta1: first(betas), beta2: second(betas), eps: eps, momentum_decay: momentum_decay); weight_decay = weight_decay; clip_norm = clipnorm; clip_value = clipvalue; ema = ema(use_ema); accumulate = accumulate",
+        takes!(
+            "*learning_rate! beta1/beta_1 beta2/beta_2 eps/epsilon *weight_decay \
+         *momentum_decay"
+        ),
+        gives!(
+            "nadam(lr: learning_rate, beta1: beta1, beta2: beta2, beta1: first(betas), \
+         beta2: second(betas), eps: eps, momentum_decay: momentum_decay); \
+         weight_decay = weight_decay"
+        ),
     ),
     row(
         "NAdam Nadam nadam",
-        "lr/learning_rate betas eps weight_decay momentum_decay *beta1/beta_1 *beta2/beta_2 *clipnorm/global_clipnorm *clipvalue",
-        "nadam(lr: lr, beta1: beta1, beta2: beta2, beta1: first(betas), beta2: second(betas), eps: eps, momentum_decay: momentum_decay); l2 = half(weight_decay); clip_norm = clipnorm; clip_value = clipvalue",
+        takes!(
+            "lr/learning_rate betas eps weight_decay momentum_decay *beta1/beta_1 \
+         *beta2/beta_2"
+        ),
+        gives!(
+            "nadam(lr: lr, beta1: beta1, beta2: beta2, beta1: first(betas), beta2: \
+         second(betas), eps: eps, momentum_decay: momentum_decay); l2 = \
+         half(weight_decay)"
+        ),
     ),
     row(
         "Lion lion",
-        "lr/learning_rate *beta1/beta_1 *beta2/beta_2 betas weight_decay *clipnorm/global_clipnorm *clipvalue *ema/ema_momentum *use_ema *accumulate/gradient_accumulation_steps *name *loss_scale_factor~none *ema_overwrite_frequency~none *jit_compile",
-        "lion(lr: lr, beta1: beta1, beta2: beta2, beta1: first(betas), beta2: second(betas), weight_decay: weight_decay); clip_norm = clipnorm; clip_value = clipvalue; ema = ema(use_ema); accumulate = accumulate",
+        takes!("lr/learning_rate *beta1/beta_1 *beta2/beta_2 betas weight_decay"),
+        gives!(
+            "lion(lr: lr, beta1: beta1, beta2: beta2, beta1: first(betas), beta2: \
+         second(betas), weight_decay: weight_decay)"
+        ),
     ),
     row(
         "Nesterov",

@@ -152,7 +152,8 @@ fn form(item: &ItemDoc, signature: &str) -> OwnForm {
     };
     let own = params.into_iter().filter(|param| {
         let given = matches!(kind, DocKind::Optimizer | DocKind::Schedule) && param.kind.is_empty();
-        !given && !(kind == DocKind::Initializer && param.name.starts_with("fan_"))
+        let fan = kind == DocKind::Initializer && param.name.starts_with("fan_");
+        !(given || fan)
     });
     let params: Vec<OwnParameter> = own.collect();
     let inputs = match kind {

@@ -110,6 +110,9 @@ impl<'a> ForeignProgram<'a> {
         if !lines.iter().all(is_setting) {
             return None;
         }
+        if self.module.is_some() && self.layers.is_some() {
+            return None;
+        }
         let mut items = Vec::new();
         let mut name = declared(chunks, "model").unwrap_or("net").to_owned();
         if let Some(module) = self.module {

@@ -30,6 +30,8 @@ pub struct HabitReader<'a> {
     pub layers: HashMap<&'a str, WrittenStages>,
     /// Names that are another value's: `inputs = keras.Input(…)`.
     pub aliases: HashMap<&'a str, String>,
+    /// Names of the last states of recurrent layers: `_, (h, c) = lstm(x)`.
+    pub states: HashSet<&'a str>,
     /// Settings that arguments of other calls are here: `Adam(clipnorm=1.0)`.
     pub extra: RefCell<Vec<(String, String)>>,
     /// The space before the line that is read.
@@ -404,6 +406,9 @@ impl<'a> HabitReader<'a> {
         let (name, spaces) = path.split_last()?;
         if let Some(alias) = self.aliases.get(name).filter(|_| spaces.is_empty()) {
             return Some((ReadPart::Value(alias.clone()), next));
+        }
+        if self.states.contains(path[0]) {
+            return Some(self.state(path, tokens, next));
         }
         let word = WORDS.iter().find(|(theirs, _)| spaces.is_empty() && theirs == name);
         if let Some((_, ours)) = word {

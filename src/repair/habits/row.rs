@@ -6,7 +6,7 @@
 //!     conv(32, 3) |> relu                               the text of the row with them
 //! ```
 
-use super::amounts::{border, degrees, half, penalty, transposed};
+use super::amounts::{border, degrees, half, part, penalty, transposed};
 use super::bound::{BoundArguments, GivenArgument, OPEN, listed, size};
 use super::names::{DEFAULTS, DROPPED};
 use super::own;
@@ -261,10 +261,12 @@ fn value(bound: &BoundArguments<'_>, term: &str) -> Option<String> {
         "ema" => (given == "true")
             .then(|| bound.values.get("ema").cloned().unwrap_or_else(|| "0.99".to_owned())),
         "degrees" => Some(degrees(given)),
+        "part" => part(bound, given),
         "both" => Some(format!("[{given}, {}]", bound.values.get("width")?)),
         "monitor" => Some(monitor(given)),
         "epochs" | "steps" | "per" => Some(format!("⟦{conversion} {given}⟧")),
         "penalty" => Some(penalty(given).unwrap_or(OPEN.to_owned())),
+        "lstm" | "gru" | "rnn" => Some(format!("{conversion}({given})")),
         "pair" => Some(if listed(given).is_empty() {
             format!("[{given}, {given}]")
         } else {

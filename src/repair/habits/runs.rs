@@ -38,15 +38,16 @@ pub const RUNS: &[TableRow] = &[
     row("NLLLoss nll_loss", "input target weight~none", "nll"),
     row("KLDivLoss kl_div KLDivergence", "input target", "kl_divergence"),
     // Metrics.
+    row("Accuracy", "task=binary|multilabel *num_labels *threshold~0.5", "label_accuracy"),
     row(
         "Accuracy accuracy acc SparseCategoricalAccuracy CategoricalAccuracy MulticlassAccuracy",
-        "task num_classes",
+        "*task~multiclass *num_classes *top_k~1 *name *average~micro",
         "accuracy",
     ),
-    row("TopKCategoricalAccuracy SparseTopKCategoricalAccuracy", "k", "top_k(k: k)"),
-    row("Precision", "", "precision"),
-    row("Recall", "", "recall"),
-    row("F1Score", "task num_classes *average", "f1"),
+    row("TopKCategoricalAccuracy SparseTopKCategoricalAccuracy", "k name", "top_k(k: k)"),
+    row("Precision", "*name *task~binary", "precision"),
+    row("Recall", "*name *task~binary", "recall"),
+    row("F1Score", "task num_classes", "f1"),
     row("RootMeanSquaredError rmse root_mean_squared_error", "", "rmse"),
     row("MeanSquaredError mean_squared_error MSE", "", "mse"),
     row("MeanAbsoluteError mean_absolute_error MAE", "", "mae"),
@@ -54,7 +55,7 @@ pub const RUNS: &[TableRow] = &[
     row("BinaryAccuracy binary_accuracy", "threshold~0.5", "label_accuracy"),
     row("Perplexity", "", "perplexity"),
     row("MeanIoU IoU JaccardIndex", "task num_classes=2", "iou"),
-    row("AUC AUROC", "task num_classes", "auc"),
+    row("AUC AUROC", "*name *task~binary *num_classes~2", "auc"),
     // Schedules; the first parameter is the rate of the optimiser that they are made for.
     row(
         "StepLR step_decay",
@@ -63,13 +64,33 @@ pub const RUNS: &[TableRow] = &[
     ),
     row(
         "ExponentialDecay",
+        "peak/initial_learning_rate every/decay_steps factor/decay_rate *staircase=true",
+        "step_decay(peak, every: every, factor: factor)",
+    ),
+    row(
+        "ExponentialDecay",
         "peak/initial_learning_rate every/decay_steps factor/decay_rate",
         "exponential(peak, factor, every: every)",
     ),
     row(
-        "ExponentialDecay",
-        "peak/initial_learning_rate every/decay_steps factor/decay_rate *staircase=true",
-        "step_decay(peak, every: every, factor: factor)",
+        "PolynomialLR",
+        "peak total_iters! power last_epoch~-1",
+        "polynomial(peak, power: power, length: epochs(total_iters))",
+    ),
+    row(
+        "get_cosine_schedule_with_warmup",
+        "peak warmup/num_warmup_steps num_training_steps num_cycles~0.5",
+        "cosine(peak, warmup: warmup, length: steps(num_training_steps))",
+    ),
+    row(
+        "get_linear_schedule_with_warmup",
+        "peak warmup/num_warmup_steps num_training_steps",
+        "linear(peak, warmup: warmup, length: steps(num_training_steps))",
+    ),
+    row(
+        "get_constant_schedule_with_warmup",
+        "peak warmup/num_warmup_steps",
+        "constant(peak, warmup: warmup)",
     ),
     row("ExponentialLR", "peak factor/gamma", "step_decay(peak, every: ⟦epoch⟧, factor: factor)"),
     row(
@@ -79,8 +100,8 @@ pub const RUNS: &[TableRow] = &[
     ),
     row(
         "CosineDecay",
-        "peak/initial_learning_rate decay_steps alpha~0 warmup_target~none warmup_steps~0",
-        "cosine(peak, length: steps(decay_steps))",
+        "peak/initial_learning_rate decay_steps alpha *name *warmup_target~none *warmup_steps~0",
+        "cosine(peak, floor: part(alpha), length: steps(decay_steps))",
     ),
     row(
         "OneCycleLR",
@@ -100,7 +121,11 @@ pub const RUNS: &[TableRow] = &[
         "polynomial(peak, power: power, floor: floor ?? 0.0001, length: steps(decay_steps))",
     ),
     // Settings of a run.
-    row("seed_everything manual_seed set_random_seed", "seed workers", "seed = seed"),
+    row(
+        "seed_everything manual_seed manual_seed_all set_random_seed random.seed",
+        "seed workers",
+        "seed = seed",
+    ),
     row("clip_grad_norm_ clip_grad_norm", "max_norm", "clip_norm = max_norm"),
     row("clip_grad_value_ clip_grad_value", "clip_value", "clip_value = clip_value"),
     // Callbacks.
@@ -266,8 +291,6 @@ pub const SETTINGS: &[(&str, &str)] = &[
     ("train_batch_size", "batch"),
     ("bs", "batch"),
     ("metric", "metrics"),
-    ("check_val_every_n_epoch", "validate_every"),
-    ("validation_freq", "validate_every"),
     ("SEED", "seed"),
 ];
 
@@ -335,6 +358,9 @@ pub const IDLE_SETTINGS: &[&str] = &[
     "history",
     "download",
     "shuffle_buffer",
+    // The run validates after each epoch; what it trains is the same.
+    "check_val_every_n_epoch",
+    "validation_freq",
     "deterministic",
     "val_check_interval",
     "inference_mode",

@@ -97,7 +97,7 @@ pub fn is_schedule(value: &[ForeignToken<'_>]) -> bool {
     let (path, next) = path(value, 0);
     let name = path.last().copied().unwrap_or(first.text);
     value.get(next).is_some_and(|open| open.is("("))
-        && SCHEDULES.iter().any(|end| name.ends_with(end))
+        && (SCHEDULES.iter().any(|end| name.ends_with(end)) || name.contains("_schedule_with_"))
 }
 
 /// Whether a word is what an optimizer is mostly called.

@@ -264,7 +264,9 @@ impl ForeignSettings {
         self.is_foreign |= !settings.is_empty();
         let is_any = !settings.is_empty();
         for (key, value) in settings {
-            self.found.push((key, value, at));
+            // A seed is given to several generators.
+            let is_known = self.found.iter().any(|(own, is, _)| *own == key && *is == value);
+            self.found.extend((!is_known).then_some((key, value, at)));
         }
         is_any
     }

@@ -52,7 +52,8 @@ fn last_step(value: &str) -> Option<String> {
         };
         let start = all[call].start + mark;
         let head = format!("{}{}", &value[..start], &value[start + LAST.len()..all[close].end()]);
-        return Some(format!("({head})[:, -1]{}", &value[all[close].end()..]));
+        let head = if call == 0 { head } else { format!("({head})") };
+        return Some(format!("{head}[:, -1]{}", &value[all[close].end()..]));
     }
     None
 }

@@ -66,11 +66,9 @@ impl ForeignSettings {
             for statement in all.iter().skip(1) {
                 match (*name, statement) {
                     ("__init__", [own, dot, key, equals, value @ ..])
-                        if own.is("self") && dot.is(".") && equals.is("=") =>
+                        if own.is("self") && dot.is(".") && equals.is("=") && is_loss(key.text) =>
                     {
-                        if is_loss(key.text) {
-                            self.setting(reader, "loss", value, at);
-                        }
+                        self.setting(reader, "loss", value, at);
                     }
                     ("configure_optimizers", _) => self.read(reader, statement, at),
                     ("training_step", _) => {

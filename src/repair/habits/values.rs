@@ -92,7 +92,7 @@ impl<'a> HabitReader<'a> {
                 }
                 Some((name, split(&tokens[open + 1..end - 1], |token| token.is(",")), end))
             }
-            _ => return None,
+            _ => None,
         }
     }
 
