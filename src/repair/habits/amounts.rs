@@ -9,6 +9,28 @@
 
 use super::bound::{BoundArguments, OPEN, size};
 
+/// An amount by the name of its conversion, where others of the call say what it means.
+pub fn amount(bound: &BoundArguments<'_>, conversion: &str, given: &str) -> Option<String> {
+    match conversion {
+        "same_pad" => transposed(bound, given).0,
+        "same_out" => transposed(bound, given).1,
+        "part" => part(bound, given),
+        "crop" => cropped(bound, given),
+        _ => Some(degrees(given)),
+    }
+}
+
+/// The border of a crop. Keras has the width in its place: `RandomCrop(24, 24)`.
+fn cropped(bound: &BoundArguments<'_>, given: &str) -> Option<String> {
+    let number = |text: &str| text.parse::<u64>().ok();
+    let extent = bound.values.get("size").and_then(|it| number(it));
+    match extent.zip(number(given)) {
+        Some((extent, pad)) if pad == extent => None,
+        Some((extent, pad)) if 2 * pad > extent => Some(OPEN.to_owned()),
+        _ => size(given),
+    }
+}
+
 /// The amounts of a border around images: `1`, `[1, 2]`, `[[1, 0], [2, 2]]`.
 pub fn border(given: &str) -> String {
     let inner = given.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
@@ -39,7 +61,7 @@ pub fn penalty(given: &str) -> Option<String> {
 /// The border that a transposed convolution of Keras takes off, and what is added behind: with `same`, its
 /// value is as many times larger as its stride says. Where that is an odd number of pixels, one more
 /// goes on the left than on the right here.
-pub fn transposed(bound: &BoundArguments<'_>, pad: &str) -> (Option<String>, Option<String>) {
+fn transposed(bound: &BoundArguments<'_>, pad: &str) -> (Option<String>, Option<String>) {
     let pad = pad.trim_matches('"').to_lowercase();
     if pad == "valid" {
         return (None, None);
@@ -61,7 +83,7 @@ pub fn transposed(bound: &BoundArguments<'_>, pad: &str) -> (Option<String>, Opt
 }
 
 /// An angle in degrees: Keras gives it in turns, `0.1`, torchvision in degrees, `10`.
-pub fn degrees(given: &str) -> String {
+fn degrees(given: &str) -> String {
     let Ok(turns) = given.parse::<f64>() else { return given.to_owned() };
     match turns.abs() < 1.0 && turns != 0.0 {
         true => ((turns * 360.0 * 1e6).round() / 1e6).to_string(),
@@ -70,7 +92,7 @@ pub fn degrees(given: &str) -> String {
 }
 
 /// A part of the rate that a schedule begins from, as a rate.
-pub fn part(bound: &BoundArguments<'_>, given: &str) -> Option<String> {
+fn part(bound: &BoundArguments<'_>, given: &str) -> Option<String> {
     let share = given.parse::<f64>().ok();
     let peak = bound.values.get("peak").and_then(|it| it.parse::<f64>().ok());
     match share.zip(peak) {

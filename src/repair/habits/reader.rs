@@ -89,6 +89,12 @@ impl<'a> HabitReader<'a> {
                     (self.placed(tokens, at, next, &stages), next)
                 }
                 Some((ReadPart::Value(text), next)) => (text, next),
+                // `1.` of Python
+                None if tokens[at].kind == ForeignTokenKind::Number
+                    && tokens[at].text.ends_with('.') =>
+                {
+                    (format!("{}0", tokens[at].text), at + 1)
+                }
                 None => (tokens[at].text.to_owned(), at + 1),
             };
             out.push_str(&text);

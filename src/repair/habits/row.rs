@@ -6,7 +6,7 @@
 //!     conv(32, 3) |> relu                               the text of the row with them
 //! ```
 
-use super::amounts::{border, degrees, half, part, penalty, transposed};
+use super::amounts::{amount, border, half, penalty};
 use super::bound::{BoundArguments, GivenArgument, OPEN, listed, size};
 use super::names::{DEFAULTS, DROPPED};
 use super::own;
@@ -255,13 +255,10 @@ fn value(bound: &BoundArguments<'_>, term: &str) -> Option<String> {
             Some(rest.map_or(OPEN.to_owned(), |it| it.to_string()))
         }
         "half" => Some(half(given).unwrap_or(OPEN.to_owned())).filter(|it| it != "0"),
+        "same_pad" | "same_out" | "degrees" | "part" | "crop" => amount(bound, conversion, given),
         "list" => Some(super::values::list(given).unwrap_or(OPEN.to_owned())),
-        "same_pad" => transposed(bound, given).0,
-        "same_out" => transposed(bound, given).1,
         "ema" => (given == "true")
             .then(|| bound.values.get("ema").cloned().unwrap_or_else(|| "0.99".to_owned())),
-        "degrees" => Some(degrees(given)),
-        "part" => part(bound, given),
         "both" => Some(format!("[{given}, {}]", bound.values.get("width")?)),
         "monitor" => Some(monitor(given)),
         "epochs" | "steps" | "per" => Some(format!("⟦{conversion} {given}⟧")),

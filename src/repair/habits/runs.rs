@@ -222,7 +222,7 @@ pub const RUNS: &[TableRow] = &[
     row(
         "RandomCrop",
         "size pad/padding fill",
-        "random_crop(size(size), pad: size(pad), fill: fill)",
+        "random_crop(size(size), pad: crop(pad), fill: fill)",
     ),
     row(
         "RandomRotation",
