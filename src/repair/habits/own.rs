@@ -10,6 +10,7 @@
 //! new is known here too. A value's kind is read from its text alone; what is computed fits anything.
 
 use super::bound::GivenArgument;
+use super::pipeline::WrittenStage;
 use super::tokens::ForeignToken;
 use crate::base::source::Sources;
 use crate::elaborate::{DocKind, Documentation, ItemDoc};
@@ -75,6 +76,20 @@ pub fn has_names(name: &str, args: &[GivenArgument]) -> bool {
     let as_here = |arg: &GivenArgument| GivenArgument { equals: false, ..arg.clone() };
     let is_signed = args.iter().any(|arg| arg.equals);
     is_signed && is_call(name, &args.iter().map(as_here).collect::<Vec<_>>())
+}
+
+/// Names the arguments of an item's call, where all of them were given as `name: value`: another name is all
+/// that is wrong with them.
+pub fn keep_names(args: &[GivenArgument], stage: &mut WrittenStage) {
+    let is_named = |arg: &GivenArgument| arg.name.is_some() && !arg.equals;
+    let Some(form) = FORMS.get(stage.callee.as_str()).and_then(|own| own.first()) else { return };
+    if args.is_empty() || !args.iter().all(is_named) {
+        return;
+    }
+    let params = form.params.iter().skip(form.inputs);
+    for ((name, _), param) in stage.args.iter_mut().zip(params) {
+        name.get_or_insert_with(|| param.name.clone());
+    }
 }
 
 /// The item whose name is a word in another case: `normalize` of `Normalize`.

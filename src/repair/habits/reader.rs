@@ -288,6 +288,12 @@ impl<'a> HabitReader<'a> {
             Some((row::is_foreign(row, name, &args) || !spaces.is_empty(), made))
         });
         let mut made = found.filter(|(foreign, _)| *foreign && !own).map(|(_, made)| made)?;
+        if let [stage] = &mut made.stages[..]
+            && spaces.is_empty()
+            && stage.callee == *name
+        {
+            own::keep_names(&args, stage);
+        }
         if !made.stages.is_empty() {
             // A call may be read more than once.
             let mut extra = self.extra.borrow_mut();
