@@ -2,7 +2,8 @@
 //! `nnc check --fix` makes the program that is meant.
 //!
 //! `tests/habits/*.txt` holds them, each with what is meant, in one of the frames of `frames.txt`.
-//! They were written before the table of foreign names, and are not to be fitted to it.
+//! They were written before the table of foreign names, and are not to be fitted to it; those of `kinds.txt`
+//! came later, and say which kinds of lines are known. `stays.txt` holds lines whose meaning nothing here has.
 //! `misses.txt` names each that goes another way, so that one that is lost is seen, and one that is
 //! won. `NNC_BLESS=1 cargo test --test habits` accepts what came out (refused where `CI` is set).
 //!
@@ -74,7 +75,7 @@ fn corpus() -> Vec<Habit> {
         };
         blocks(&format!("{framework}.txt")).into_iter().map(habit).collect()
     };
-    ["keras", "pytorch", "lightning", "caffe"].iter().flat_map(of_file).collect()
+    ["keras", "pytorch", "lightning", "caffe", "kinds"].iter().flat_map(of_file).collect()
 }
 
 /// A program's words, without comments and space.
@@ -164,6 +165,27 @@ fn every_program_that_is_meant_is_sound() {
         })
         .collect();
     assert_eq!(wrong, [""; 0]);
+}
+
+/// Lines whose meaning nothing here has are errors after `--fix`, too: nothing of them vanishes unsaid.
+#[test]
+fn what_has_no_counterpart_is_still_reported() {
+    let frames: BTreeMap<String, String> = blocks("frames.txt").into_iter().collect();
+    let stays = blocks("stays.txt");
+    let silent: Vec<String> = stays
+        .par_iter()
+        .filter_map(|(head, body)| {
+            let (name, frame) = head.split_once(' ').expect("a name and a frame");
+            let written = frames[frame].replace(HOLE, body.trim_end_matches('\n'));
+            let place = tempfile::Builder::new().suffix(".nn").tempfile().expect("a file");
+            fs::write(place.path(), &written).expect("writable");
+            let fixed = driver::fix(&Request::new(place.path())).expect("a program");
+            let is_error = |found: &Diagnostic| found.severity == Severity::Error;
+            let after = fixed.changed.first().map_or(written, |it| it.after.clone());
+            (!fixed.left.iter().any(is_error)).then(|| format!("{name}: {after}"))
+        })
+        .collect();
+    assert_eq!(silent, [""; 0]);
 }
 
 /// A line is one report and one fix.

@@ -17,9 +17,11 @@ use crate::base::fix::{Edit, Fix, apply, replaced};
 use crate::base::limits::Budget;
 use crate::base::source::{FileId, Span};
 use crate::driver::session::{Request, Session};
+use crate::driver::source::Schemas;
 use crate::elaborate::CHANNELS_FIRST;
 use crate::repair::habits::{self, ChangedPart, Translation};
 use crate::repair::textual;
+use crate::syntax;
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -65,12 +67,17 @@ fn as_read(
     errors: &[Diagnostic],
 ) -> Option<Vec<Diagnostic>> {
     let mut mended = Mended::into(file, before, translation.text.clone());
-    if !mended.is_sound(around) {
+    // Nothing else is mended with it, which would be a guess about a guess; but Caffe's dense layer flattens
+    // what comes in, and the fix of one here does.
+    let flattens = before.contains("InnerProduct") || before.contains("inner_product");
+    let is_sound = is_clean(around, file, translation.text.clone());
+    if !(is_sound || flattens && mended.is_sound(around)) {
         return None;
     }
     without_softmax(around, &mut mended, (file, before));
     let hunks = hunks(before, &mended.text);
     let groups = grouped(before, hunks, &translation.parts);
+    let groups = needed(around, (file, before), groups, errors);
     let mut left: Vec<&Diagnostic> =
         errors.iter().filter(|error| error.severity == Severity::Error).collect();
     let own: Vec<Option<&Diagnostic>> = groups.iter().map(|group| own(group, &mut left)).collect();
@@ -88,6 +95,48 @@ fn as_read(
         report
     });
     Some(reports.collect())
+}
+
+/// The groups that the program needs: lines that are right as they stand, whatever was made of them, are
+/// left to their author.
+fn needed(
+    around: &Around<'_>,
+    (file, before): (FileId, &str),
+    mut groups: Vec<Vec<Hunk>>,
+    errors: &[Diagnostic],
+) -> Vec<Vec<Hunk>> {
+    let is_wrong = |group: &[Hunk]| {
+        let places = errors.iter().filter(|it| it.severity == Severity::Error);
+        places.filter_map(Diagnostic::place).any(|place| is_in(group, place))
+    };
+    let mut at = 0;
+    while at < groups.len() && groups.len() > 1 {
+        let others = groups.iter().enumerate().filter(|(other, _)| *other != at);
+        let hunks = others.flat_map(|(_, group)| group);
+        let made = hunks.map(|hunk| (hunk.place.clone(), hunk.text.as_str()));
+        match !is_wrong(&groups[at]) && is_clean(around, file, replaced(before, made)) {
+            true => drop(groups.remove(at)),
+            false => at += 1,
+        }
+    }
+    groups
+}
+
+/// Whether a text in a file's place has no errors, with nothing mended in it.
+fn is_clean(around: &Around<'_>, file: FileId, text: String) -> bool {
+    let mut sources = around.sources.clone();
+    sources.replace(file, text.clone());
+    if syntax::parse(&sources, file).is_err() {
+        return false;
+    }
+    let mut session = Session::default();
+    (session.search, session.prelude) = (around.search.inner(), around.prelude.clone());
+    let users = around.sources.iter().filter(|(id, it)| !it.builtin && *id != file);
+    let users = users.map(|(_, it)| (PathBuf::from(&it.name), it.text.clone()));
+    session.overlays = users.collect();
+    let mut schemas = Schemas::new(false);
+    let checked = session.parse_and_check_within(text, around.request, &mut schemas, around.budget);
+    checked.is_ok_and(|(_, checked)| checked.errors.is_empty())
 }
 
 /// The fix of an error that makes all of its lines what they are to be: then its message says what is
@@ -242,7 +291,11 @@ fn without_softmax(around: &Around<'_>, mended: &mut Mended<'_>, (file, before):
             return;
         }
     }
-    if !mended.text.contains("softmax") {
+    // A sigmoid before a loss that says that it takes logits is its author's.
+    let takes_logits = ["WithLogits", "with_logits", "from_logits=True"];
+    let is_sigmoid =
+        mended.text.contains("sigmoid") && !takes_logits.iter().any(|it| before.contains(it));
+    if !mended.text.contains("softmax") && !is_sigmoid {
         return;
     }
     let mut session = Session::default();

@@ -41,6 +41,7 @@ pub struct Changed {
 /// Writes nothing.
 pub fn fix(request: &Request) -> Result<Fixed, Failure> {
     let mut fixed = Fixed::default();
+    let mut of_habits = false;
     let budget = Budget::new(ROUNDS * limits::FIX_STEPS);
     loop {
         let mut session = Session::default();
@@ -50,7 +51,9 @@ pub fn fix(request: &Request) -> Result<Fixed, Failure> {
         let found = findings(&mut session, request, &search)?;
         // What it took to check the program as it is comes on top of the search.
         budget.spend(search.spent() + session.steps);
-        let first = found.iter().find_map(first_made);
+        // A warning of lines that were written as elsewhere is news to their author: not mended unseen.
+        let is_wanted = |it: &&Diagnostic| !of_habits || it.severity == Severity::Error;
+        let first = found.iter().filter(is_wanted).find_map(first_made);
         let Some(fix) = first.filter(|_| fixed.made.len() < MOST_MADE && !budget.is_empty()) else {
             fixed.left = found;
             fixed.sources = Box::new(session.sources);
@@ -58,6 +61,7 @@ pub fn fix(request: &Request) -> Result<Fixed, Failure> {
         };
         let Some(file) = fix.file() else { return Ok(fixed) };
         if fix.joint {
+            of_habits = true;
             let joint = found.iter().filter_map(first_made).filter(|it| it.joint);
             fixed.make(joint.filter(|it| it.file() == Some(file)), session.sources.file(file));
         } else {

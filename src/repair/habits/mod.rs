@@ -11,18 +11,36 @@
 //! [`table`]; [`reader`] finds calls and applies them, [`body`], [`settings`] and [`program`] know how
 //! statements, the settings of `train` and whole programs are written elsewhere.
 
+mod across;
+mod amounts;
+mod axes;
 mod body;
+mod bound;
+mod lines;
+mod loops;
+mod methods;
+mod names;
+mod optimisers;
+mod own;
 mod pipeline;
 mod program;
 mod prototxt;
+mod python;
 mod reader;
 mod row;
+mod runs;
+mod schedules;
 mod settings;
 mod shapes;
+mod solver;
+mod states;
+mod steps;
 mod table;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod training;
+mod values;
 
 use crate::base::fix::replaced;
 use reader::HabitReader;
@@ -70,6 +88,23 @@ pub fn translated(text: &str) -> Option<Translation> {
     if text.len() > LONGEST {
         return None;
     }
+    let plain = python::normalized(text);
+    let made = statements_translated(&plain);
+    let (after, parts) = match made {
+        Some(made) => (made.text, made.parts),
+        None => (plain.clone(), Vec::new()),
+    };
+    let moved = across::moved(&after);
+    if plain == text && moved == after {
+        return (after != text).then_some(Translation { text: after, parts });
+    }
+    // What belongs together stands anywhere in the text.
+    let whole = ChangedPart { place: 0..text.len(), is_whole: true };
+    (moved != text).then(|| Translation { text: moved, parts: vec![whole] })
+}
+
+/// The text with each statement as it is written here.
+fn statements_translated(text: &str) -> Option<Translation> {
     let all = tokens(text);
     let chunks = chunks(text, &all);
     let mut reader = HabitReader::of(text);
@@ -87,6 +122,9 @@ pub fn translated(text: &str) -> Option<Translation> {
     }
     changes.extend(program::program(&mut reader, &foreign, &chunks));
     changes.retain(|change| text[change.place.clone()] != change.text);
+    // What keeps a mark cannot be said here, and stays as it is.
+    const MARKS: [&str; 6] = [bound::OPEN, "⟦dim", "⟦each", "⟦epoch", "⟦last", "bidirectional("];
+    changes.retain(|change| !MARKS.iter().any(|mark| change.text.contains(mark)));
     changes.sort_by_key(|change| (change.place.start, change.place.end));
     if changes.is_empty() || changes.windows(2).any(|two| two[0].place.end > two[1].place.start) {
         return None;

@@ -8,11 +8,12 @@
 //! The input is that of the program (`input_shape`), or that of the images that are built in; the output is
 //! as wide as the last layer.
 
-use super::body::{ForeignBody, added, statements};
+use super::body::{ForeignBody, added};
 use super::pipeline::WrittenStages;
 use super::reader::HabitReader;
+use super::row;
 use super::settings::ForeignSettings;
-use super::tokens::{ForeignToken, ForeignTokenKind, closer};
+use super::tokens::{ForeignToken, ForeignTokenKind, closer, statements};
 use super::{HabitChunk, TextChange, kind};
 use std::collections::HashMap;
 
@@ -26,6 +27,8 @@ struct ForeignProgram<'a> {
     /// A module, as a whole item.
     module: Option<String>,
     settings: ForeignSettings,
+    /// The statements of a model that is made of its inputs and outputs.
+    functional: Vec<ForeignToken<'a>>,
     /// How many statements were read.
     read: usize,
     /// The name of the model in the text.
@@ -43,11 +46,18 @@ pub fn program<'a>(
         let [first, ..] = chunk else { continue };
         if first.is("class") {
             found.module = module(reader, chunk, chunks);
+            let begins = chunk.iter().skip(1).position(|token| token.first).unwrap_or(0) + 1;
+            let methods: Vec<_> =
+                methods(chunk.get(begins..).unwrap_or_default()).into_iter().collect();
+            found.settings.of_methods(reader, &methods, found.read);
         } else if !matches!(first.text, "import" | "from") {
             found.statement(reader, chunk);
         }
     }
-    let Some(text) = found.text(chunks) else { return Vec::new() };
+    if !found.functional.is_empty() {
+        found.module = functional(reader, &found.functional);
+    }
+    let Some(text) = found.text(reader.text, chunks) else { return Vec::new() };
     let (Some(first), Some(last)) = (foreign.first(), foreign.last()) else { return Vec::new() };
     let whole = first[0].start..last[last.len() - 1].end();
     let place = |chunk: &&[ForeignToken<'a>]| chunk[0].start..chunk[chunk.len() - 1].end();
@@ -62,11 +72,13 @@ impl<'a> ForeignProgram<'a> {
     fn statement(&mut self, reader: &HabitReader<'a>, chunk: &[ForeignToken<'a>]) {
         for statement in statements(chunk) {
             self.shape = self.shape.take().or_else(|| input_shape(reader, statement));
-            if let [name, equals, value @ ..] = statement
+            if self.is_functional(statement) {
+                self.functional.extend(statement);
+            } else if let [name, equals, value @ ..] = statement
                 && equals.is("=")
                 && name.kind == ForeignTokenKind::Word
                 && let Some(stages) = reader.stages(value)
-                && stages.settings.is_empty()
+                && is_model(&stages)
             {
                 self.name = Some(name.text);
                 self.layers = Some(WrittenStages { broken: true, ..stages });
@@ -81,12 +93,24 @@ impl<'a> ForeignProgram<'a> {
         }
     }
 
+    /// Whether a statement is one between `x = Input(…)` and `model = Model(x, y)`, which is the last.
+    fn is_functional(&self, statement: &[ForeignToken<'a>]) -> bool {
+        let calls =
+            |name: &str| statement.windows(2).any(|pair| pair[0].is(name) && pair[1].is("("));
+        let is_set = statement.get(1).is_some_and(|sign| sign.is("="));
+        let is_open = !self.functional.windows(2).any(|it| it[0].is("Model") && it[1].is("("));
+        is_set && is_open && (calls("Input") || !self.functional.is_empty())
+    }
+
     /// The items; `None` where a model would be guessed.
-    fn text(mut self, chunks: &[&[ForeignToken<'a>]]) -> Option<String> {
-        self.settings.combine();
+    fn text(mut self, text: &str, chunks: &[&[ForeignToken<'a>]]) -> Option<String> {
+        self.settings.combine(text);
         let lines = self.settings.lines();
         let is_setting = |line: &String| line.contains(" = ");
         if !lines.iter().all(is_setting) {
+            return None;
+        }
+        if self.module.is_some() && self.layers.is_some() {
             return None;
         }
         let mut items = Vec::new();
@@ -97,7 +121,10 @@ impl<'a> ForeignProgram<'a> {
         } else if let Some(layers) = &self.layers {
             let shape = self.shape.or_else(|| built_in(chunks))?;
             name = "net".to_owned();
-            items.push(model(&name, "image", &shape, &layers.applied("image", "    "), layers)?);
+            let value = layers.applied("image", "    ");
+            let (before, value) = super::steps::stepped(&value, "steps");
+            let before = before.map_or(String::new(), |it| format!("let steps = {it}\n    "));
+            items.push(model(&name, "image", &shape, &format!("{before}{value}"), layers)?);
         }
         if !lines.is_empty() {
             let on = declared(chunks, "data").map_or(String::new(), |data| format!(" on {data}"));
@@ -105,6 +132,12 @@ impl<'a> ForeignProgram<'a> {
         }
         (!items.is_empty()).then(|| items.join("\n\n"))
     }
+}
+
+/// Whether stages are layers, and no loss or optimiser.
+fn is_model(stages: &WrittenStages) -> bool {
+    let is_layer = |callee: &str| row::is_layer(callee.split('(').next().unwrap_or(callee));
+    stages.settings.is_empty() && stages.stages.iter().all(|stage| is_layer(&stage.callee))
 }
 
 /// The name of the last item of a kind.
@@ -153,6 +186,21 @@ fn model(
     Some(format!("model {name}({input}: f32[N, {shape}]) -> f32[N, {units}] {{\n    {body}\n}}"))
 }
 
+/// A model of Keras that is made of its inputs and outputs, without types.
+fn functional<'a>(reader: &mut HabitReader<'a>, all: &[ForeignToken<'a>]) -> Option<String> {
+    let mut all = all.to_vec();
+    let at = statements(&all).last()?[0].start;
+    let at = all.iter().position(|token| token.start == at)?;
+    // `model = keras.Model(…)` is the value.
+    all.drain(at..at + 2);
+    all.get_mut(at)?.first = true;
+    let mut body = ForeignBody::new("image");
+    body.read(reader, &all);
+    let lines = body.changes.iter().map(|change| change.text.trim());
+    let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
+    Some(format!("model net(image) {{\n    {}\n}}", lines.join("\n    ")))
+}
+
 /// A module of PyTorch as a model.
 fn module<'a>(
     reader: &mut HabitReader<'a>,
@@ -160,7 +208,7 @@ fn module<'a>(
     chunks: &[&[ForeignToken<'a>]],
 ) -> Option<String> {
     let name = chunk.get(1)?.text.to_lowercase();
-    let shape = built_in(chunks)?;
+    built_in(chunks)?;
     let begins = chunk.iter().skip(1).position(|token| token.first)? + 1;
     let methods = methods(&chunk[begins..]);
     let forward = methods.get("forward")?;
@@ -168,9 +216,7 @@ fn module<'a>(
         forward.iter().position(|token| token.is(",")).and_then(|at| forward.get(at + 1))?;
     let mut body = ForeignBody::new(input.text);
     body.read(reader, &chunk[begins..]);
-    let kept: HashMap<&str, WrittenStages> = reader.layers.clone();
     let mut lines = Vec::new();
-    let mut last = WrittenStages::default();
     let whole = chunk[begins].start..chunk[chunk.len() - 1].end();
     for change in &body.changes {
         let line = change.text.trim();
@@ -178,17 +224,8 @@ fn module<'a>(
             lines.push(line.to_owned());
         }
     }
-    for stages in kept.values() {
-        let is_last = |stage: &super::pipeline::WrittenStage| {
-            stage.label.as_ref().is_some_and(|label| {
-                lines.last().is_some_and(|line| line.ends_with(&format!("as {label}")))
-            })
-        };
-        if stages.stages.last().is_some_and(is_last) {
-            last = stages.clone();
-        }
-    }
-    model(&name, input.text, &shape, &lines.join("\n    "), &last)
+    // Its types are those of the data and of its last layer.
+    Some(format!("model {name}({}) {{\n    {}\n}}", input.text, lines.join("\n    ")))
 }
 
 /// Whether a change is of a statement of that method.

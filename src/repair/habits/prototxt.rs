@@ -5,8 +5,9 @@
 //! layer { name: "ip1" type: "InnerProduct" inner_product_param { … } }     dense(…) as ip1
 //! ```
 
+use super::bound::GivenArgument;
 use super::pipeline::WrittenStages;
-use super::row::{self, GivenArgument, identifier};
+use super::row::{self, identifier};
 use super::tokens::{ForeignToken, ForeignTokenKind, closer};
 
 /// How a value is written here.
@@ -62,6 +63,9 @@ fn layer<'a>(written: ValueWriter<'_, 'a>, entries: &[Entry<'_, 'a>]) -> Option<
         let entry = entries.iter().find(|entry| entry.key == key && !entry.is_block)?;
         entry.value.first().map(|token| token.content().unwrap_or(token.text))
     };
+    if is_frozen(entries) {
+        return None;
+    }
     let own = entries.iter().find(|entry| entry.is_block && kind_of(entry.key).is_some());
     let inner = match own {
         Some(entry) => self::entries(entry.value)?,
@@ -91,15 +95,42 @@ fn applied<'a>(
 
 /// An entry as an argument; a filler is what its `type` says.
 fn argument<'a>(written: ValueWriter<'_, 'a>, entry: &Entry<'_, 'a>) -> GivenArgument {
-    let value = match entry.is_block {
-        true => entry.value.iter().find(|token| token.kind == ForeignTokenKind::Text),
-        false => None,
-    };
-    let value = match value {
-        Some(text) => format!("\"{}\"", text.content().unwrap_or_default()),
-        None => written(entry.value),
-    };
+    let filler = || filler(written, entry).filter(|_| entry.is_block);
+    let value = filler().unwrap_or_else(|| written(entry.value));
     GivenArgument { name: Some(entry.key.to_owned()), equals: true, value }
+}
+
+/// The initializer of a filler: `{ type: "gaussian" std: 0.01 }`.
+fn filler<'a>(written: ValueWriter<'_, 'a>, entry: &Entry<'_, 'a>) -> Option<String> {
+    let entries = entries(entry.value)?;
+    let get = |key: &str| {
+        let found = entries.iter().find(|it| it.key == key && !it.is_block)?;
+        Some(written(found.value))
+    };
+    let kind = get("type")?;
+    Some(match kind.trim_matches('"') {
+        "gaussian" => match get("mean").filter(|mean| mean.parse() != Ok(0.0)) {
+            Some(mean) => format!("normal(mean: {mean}, std: {})", get("std")?),
+            None => format!("normal(std: {})", get("std")?),
+        },
+        "uniform" => format!("uniform(low: {}, high: {})", get("min")?, get("max")?),
+        "constant" => match get("value").filter(|value| value.parse() != Ok(0.0)) {
+            Some(value) => format!("constant({value})"),
+            None => "\"constant\"".to_owned(),
+        },
+        _ => kind,
+    })
+}
+
+/// Whether the weights of a layer learn at another rate than the run: not at all.
+fn is_frozen(entries: &[Entry<'_, '_>]) -> bool {
+    let first = entries.iter().find(|entry| entry.is_block && entry.key == "param");
+    let inner = first.and_then(|entry| self::entries(entry.value)).unwrap_or_default();
+    let is_none = |it: &Entry<'_, '_>| {
+        matches!(it.key, "lr_mult" | "decay_mult")
+            && it.value.first().is_some_and(|value| value.text.parse() == Ok(0.0))
+    };
+    inner.iter().any(is_none)
 }
 
 /// The entries of a block; `None` where something else stands there.

@@ -8,10 +8,13 @@
 //! Tokens are read from left to right; what is known is replaced, and all else stays as it is, space
 //! and all.
 
+use super::bound::GivenArgument;
+use super::names::{NAMESPACES, SEQUENCES, WORDS};
+use super::own;
 use super::pipeline::{WrittenStage, WrittenStages};
 use super::prototxt;
-use super::row::{self, GivenArgument};
-use super::table::{NAMESPACES, RESHAPES, SEQUENCES, TableRow, WORDS};
+use super::row;
+use super::table::TableRow;
 use super::tokens::{ForeignToken, ForeignTokenKind, closer, split};
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -25,6 +28,12 @@ pub struct HabitReader<'a> {
     pub declared: HashSet<&'a str>,
     /// Layers that were given a name: `self.fc1 = nn.Linear(784, 64)`.
     pub layers: HashMap<&'a str, WrittenStages>,
+    /// Names that are another value's: `inputs = keras.Input(…)`.
+    pub aliases: HashMap<&'a str, String>,
+    /// Names of the last states of recurrent layers: `_, (h, c) = lstm(x)`.
+    pub states: HashSet<&'a str>,
+    /// Settings that arguments of other calls are here: `Adam(clipnorm=1.0)`.
+    pub extra: RefCell<Vec<(String, String)>>,
     /// The space before the line that is read.
     pub indent: String,
     /// The parts of this statement that were read: what stands in brackets is looked at as one thing,
@@ -37,7 +46,7 @@ type PartPlace = (usize, usize, usize);
 
 /// A part of a text that was read.
 #[derive(Clone)]
-enum ReadPart {
+pub enum ReadPart {
     /// Stages, which something may be piped into.
     Stages(WrittenStages),
     /// A value.
@@ -62,12 +71,30 @@ impl<'a> HabitReader<'a> {
         let mut at = 0;
         let mut done = tokens.first().map_or(0, |token| token.start);
         while at < tokens.len() {
+            let read = self.read(tokens, at);
+            if let Some((ReadPart::Stages(stages), next)) = &read
+                && stages.stages.is_empty()
+                && stages.settings.is_empty()
+                && at > 0
+                && tokens[at - 1].is("|>")
+            {
+                // `|> nn.Identity()`
+                out.truncate(out.trim_end().trim_end_matches("|>").trim_end().len());
+                (done, at) = (tokens[next - 1].end(), *next);
+                continue;
+            }
             out.push_str(&self.gap(done, tokens[at].start));
-            let (text, next) = match self.read(tokens, at) {
+            let (text, next) = match read {
                 Some((ReadPart::Stages(stages), next)) => {
                     (self.placed(tokens, at, next, &stages), next)
                 }
                 Some((ReadPart::Value(text), next)) => (text, next),
+                // `1.` of Python
+                None if tokens[at].kind == ForeignTokenKind::Number
+                    && tokens[at].text.ends_with('.') =>
+                {
+                    (format!("{}0", tokens[at].text), at + 1)
+                }
                 None => (tokens[at].text.to_owned(), at + 1),
             };
             out.push_str(&text);
@@ -130,6 +157,11 @@ impl<'a> HabitReader<'a> {
         if token.is("(") {
             return self.tuple(tokens, at);
         }
+        if token.is("[") && at > 0 && tokens[at - 1].is("|>") {
+            let close = closer(tokens, at)?;
+            let stages = self.sequence(&tokens[at..=close])?;
+            return Some((ReadPart::Stages(stages), close + 1));
+        }
         let behind_dot = at > 0 && tokens[at - 1].is(".");
         if token.kind != ForeignTokenKind::Word || behind_dot {
             return None;
@@ -175,6 +207,9 @@ impl<'a> HabitReader<'a> {
         if !open.is("(") {
             return None;
         }
+        if let Some(merged) = self.merged(path, tokens, next) {
+            return Some((ReadPart::Value(merged.0), merged.1));
+        }
         let close = closer(tokens, next)?;
         let inner = &tokens[next + 1..close];
         if let Some(value) = self.reshaped(path, inner) {
@@ -197,8 +232,8 @@ impl<'a> HabitReader<'a> {
         inner: &[ForeignToken<'a>],
         close: usize,
     ) -> (ReadPart, usize) {
-        let value = self.written(inner);
-        (ReadPart::Value(kept.applied(&value, &self.indent)), close + 1)
+        let (stages, value) = self.of_values(kept.clone(), inner);
+        (ReadPart::Value(stages.applied(&value, &self.indent)), close + 1)
     }
 
     fn kept(&self, path: &[&'a str]) -> Option<&WrittenStages> {
@@ -219,7 +254,7 @@ impl<'a> HabitReader<'a> {
         let inner = tokens.get(next).filter(adjacent).and_then(|_| closer(tokens, next));
         match inner {
             Some(close) => {
-                let value = self.written(&tokens[next + 1..close]);
+                let (stages, value) = self.of_values(stages, &tokens[next + 1..close]);
                 (ReadPart::Value(stages.applied(&value, &self.indent)), close + 1)
             }
             None => (ReadPart::Stages(stages), next),
@@ -233,20 +268,63 @@ impl<'a> HabitReader<'a> {
             return self.sequence(inner);
         }
         let own = spaces.is_empty() && self.declared.contains(name);
-        let is_setting = |row: &TableRow| row.ours.contains(" = ");
+        let is_setting =
+            |row: &TableRow| row.ours.split("; ").next().is_some_and(|it| it.contains(" = "));
         let foreign = spaces.iter().all(|space| NAMESPACES.contains(space));
         let args = self.arguments(inner);
+        if spaces.is_empty() && own::is_call(name, &args) {
+            return None;
+        }
+        if spaces.is_empty() && !own && own::has_names(name, &args) && !row::is_known(name) {
+            return Some(row::as_named(name, &args));
+        }
+        if let Some(made) = row::recased(name, &args).filter(|_| spaces.is_empty() && !own) {
+            return Some(made);
+        }
         let fits = |row: &&'static TableRow| foreign || is_setting(row);
         let mut rows = row::rows(path).filter(fits);
         let found = rows.find_map(|row| {
             let made = row::applied(row, &args)?;
             Some((row::is_foreign(row, name, &args) || !spaces.is_empty(), made))
         });
-        found.filter(|(foreign, _)| *foreign && !own).map(|(_, made)| made)
+        let mut made = found.filter(|(foreign, _)| *foreign && !own).map(|(_, made)| made)?;
+        if let [stage] = &mut made.stages[..]
+            && spaces.is_empty()
+            && stage.callee == *name
+        {
+            own::keep_names(&args, stage);
+        }
+        if !made.stages.is_empty() {
+            // A call may be read more than once.
+            let mut extra = self.extra.borrow_mut();
+            extra.extend(std::mem::take(&mut made.settings));
+            let mut known = HashSet::new();
+            extra.retain(|(key, _)| known.insert(key.clone()));
+        }
+        Some(made)
+    }
+
+    /// A layer that is written as here, by itself: `flatten`, `dense(128)`.
+    pub fn own_stage(&self, tokens: &[ForeignToken<'a>]) -> Option<WrittenStages> {
+        let name = tokens[0].text;
+        let is_call = match tokens {
+            [_] => true,
+            [_, open, .., close] => {
+                open.is("(") && close.is(")") && closer(tokens, 1) == Some(tokens.len() - 1)
+            }
+            _ => false,
+        };
+        let is_layer = row::is_layer(name) || self.declared.contains(name);
+        if !is_call || !is_layer || tokens[0].kind != ForeignTokenKind::Word {
+            return None;
+        }
+        let callee = self.written(tokens);
+        let stages = vec![WrittenStage { callee, ..WrittenStage::default() }];
+        Some(WrittenStages { stages, piped: true, ..WrittenStages::default() })
     }
 
     /// The layers of a `Sequential`.
-    fn sequence(&self, inner: &[ForeignToken<'a>]) -> Option<WrittenStages> {
+    pub fn sequence(&self, inner: &[ForeignToken<'a>]) -> Option<WrittenStages> {
         let inner = match inner {
             [open, .., close] if open.is("[") && close.is("]") => &inner[1..inner.len() - 1],
             _ => inner,
@@ -267,6 +345,7 @@ impl<'a> HabitReader<'a> {
     /// The arguments of a call, but for the parameters that an optimiser is given.
     pub fn arguments(&self, inner: &[ForeignToken<'a>]) -> Vec<GivenArgument> {
         let mut args = Vec::new();
+        let mut of_parameters = false;
         for part in split(inner, |token| token.is(",")) {
             let (name, equals, value) = match part {
                 [name, sign, value @ ..]
@@ -276,10 +355,14 @@ impl<'a> HabitReader<'a> {
                 }
                 _ => (None, false, part),
             };
-            if !is_parameters(value) {
-                let value = self.written(value);
-                args.push(GivenArgument { name: name.map(str::to_owned), equals, value });
+            if is_parameters(value) {
+                of_parameters = true;
+                continue;
             }
+            // The rate stands behind the parameters in PyTorch.
+            let name = name.or_else(|| std::mem::take(&mut of_parameters).then_some("lr"));
+            let value = self.written(value);
+            args.push(GivenArgument { name: name.map(str::to_owned), equals, value });
         }
         args
     }
@@ -292,6 +375,9 @@ impl<'a> HabitReader<'a> {
         (open, close): (usize, usize),
     ) -> (ReadPart, usize) {
         let mut text = format!("{}(", self.plain(path));
+        // `torch.max(x, 1)`
+        let of_axis = |name: &&str| matches!(*name, "max" | "min" | "sum" | "mean" | "argmax");
+        let reduces = path[0] == "torch" && path.last().is_some_and(of_axis);
         let mut done = tokens[open].end();
         for part in split(&tokens[open + 1..close], |token| token.is(",")) {
             text.push_str(&self.gap(done, part[0].start));
@@ -299,7 +385,14 @@ impl<'a> HabitReader<'a> {
                 [name, sign, value @ ..]
                     if name.kind == ForeignTokenKind::Word && sign.is("=") && !value.is_empty() =>
                 {
-                    text.push_str(&format!("{}: {}", name.text, self.written(value)));
+                    let value = self.written(value);
+                    text.push_str(&match name.text {
+                        "dim" => format!("axis: ⟦dim {value}⟧"),
+                        name => format!("{name}: {value}"),
+                    });
+                }
+                _ if reduces && part[0].start > tokens[open].end() => {
+                    text.push_str(&format!("axis: ⟦dim {}⟧", self.written(part)));
                 }
                 _ => text.push_str(&self.written(part)),
             }
@@ -323,6 +416,12 @@ impl<'a> HabitReader<'a> {
         (at, next): (usize, usize),
     ) -> Option<(ReadPart, usize)> {
         let (name, spaces) = path.split_last()?;
+        if let Some(alias) = self.aliases.get(name).filter(|_| spaces.is_empty()) {
+            return Some((ReadPart::Value(alias.clone()), next));
+        }
+        if self.states.contains(path[0]) {
+            return Some(self.state(path, tokens, next));
+        }
         let word = WORDS.iter().find(|(theirs, _)| spaces.is_empty() && theirs == name);
         if let Some((_, ours)) = word {
             return Some((ReadPart::Value((*ours).to_owned()), next));
@@ -331,7 +430,7 @@ impl<'a> HabitReader<'a> {
             return Some((ReadPart::Stages(kept.clone()), next));
         }
         let is_name = tokens.get(next).is_some_and(|it| it.is("=") || it.is(":") || it.is("("));
-        let is_declared = spaces.is_empty() && self.declared.contains(name);
+        let is_declared = spaces.is_empty() && (self.declared.contains(name) || own::is_item(name));
         // A name of one's own may be any word.
         let upper = name.starts_with(|c: char| c.is_ascii_uppercase());
         let as_stage = at > 0 && tokens[at - 1].is("|>");
@@ -343,64 +442,6 @@ impl<'a> HabitReader<'a> {
         let one = found.stages.len() == 1 && found.settings.is_empty();
         one.then_some((ReadPart::Stages(found), next))
     }
-
-    /// `x.view(-1, 784)`, `x.flatten(1)`: a value in another shape.
-    fn reshaped(&self, path: &[&'a str], inner: &[ForeignToken<'a>]) -> Option<String> {
-        let (name, value) = path.split_last()?;
-        if value.is_empty() || value.iter().all(|it| is_space(it)) || value[0] == "self" {
-            return None;
-        }
-        let value = value.join(".");
-        if *name == "flatten" {
-            return Some(format!("flatten({value})"));
-        }
-        if !RESHAPES.contains(name) {
-            return None;
-        }
-        let extents: Vec<String> =
-            split(inner, |token| token.is(",")).iter().map(|part| self.written(part)).collect();
-        let is_batch =
-            |text: &str| text == "-1" || text.contains(".size(") || text.contains(".shape");
-        match &extents[..] {
-            [first, _] if is_batch(first) => Some(format!("flatten({value})")),
-            [first, rest @ ..] if is_batch(first) => {
-                Some(format!("reshape({value}, [N, {}])", rest.join(", ")))
-            }
-            _ => None,
-        }
-    }
-
-    /// Methods behind a value: `dense(x, 64).relu()` → `dense(x, 64) |> relu`.
-    fn methods(
-        &self,
-        read: ReadPart,
-        tokens: &[ForeignToken<'a>],
-        mut next: usize,
-    ) -> (ReadPart, usize) {
-        let mut read = read;
-        while let [dot, name, open, ..] = &tokens[next..]
-            && dot.is(".")
-            && name.kind == ForeignTokenKind::Word
-            && open.is("(")
-            && let Some(close) = closer(tokens, next + 2)
-        {
-            let inner = &tokens[next + 3..close];
-            let args = self.arguments(inner);
-            let rows = row::rows(std::slice::from_ref(&name.text)).collect::<Vec<_>>();
-            let Some(stages) = rows.iter().find_map(|row| row::applied(row, &args)) else { break };
-            read = match read {
-                ReadPart::Value(value) => {
-                    ReadPart::Value(format!("{value} |> {}", stages.text(&self.indent)))
-                }
-                ReadPart::Stages(mut before) => {
-                    before.stages.extend(stages.stages);
-                    ReadPart::Stages(before)
-                }
-            };
-            next = close + 1;
-        }
-        (read, next)
-    }
 }
 
 /// `model.parameters()`.
@@ -409,7 +450,7 @@ fn is_parameters(value: &[ForeignToken<'_>]) -> bool {
 }
 
 /// Whether a name only says where something is.
-fn is_space(name: &str) -> bool {
+pub fn is_space(name: &str) -> bool {
     NAMESPACES.contains(&name)
 }
 

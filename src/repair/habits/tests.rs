@@ -1,9 +1,9 @@
 //! Habits as they are written here.
 
 use super::row::applied;
-use super::table::TABLE;
+use super::table::all_rows;
 use super::{translated, turned};
-use crate::repair::habits::row::GivenArgument;
+use crate::repair::habits::bound::GivenArgument;
 
 /// A stage of a model, as it is written here.
 fn stage(text: &str) -> String {
@@ -73,11 +73,12 @@ fn nested_calls_are_read_in_time() {
 /// Each row can be applied, so that none is there for nothing.
 #[test]
 fn every_row_fits_some_arguments() {
-    for row in TABLE {
+    for row in all_rows() {
         let given = |takes: &str| {
-            let (name, value) = takes.split_once('=').unwrap_or((takes, "3"));
+            let (name, value) = takes.split_once(['=', '~']).unwrap_or((takes, "3"));
+            let value = value.split('|').next().unwrap_or(value);
             let name = name.split('/').next().unwrap_or(name);
-            let name = name.trim_start_matches('*').trim_end_matches('#').to_owned();
+            let name = name.trim_start_matches('*').trim_end_matches(['#', '^', '!']).to_owned();
             GivenArgument { name: Some(name), equals: true, value: value.to_owned() }
         };
         let args: Vec<GivenArgument> =

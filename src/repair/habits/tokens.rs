@@ -148,3 +148,29 @@ pub fn split<'t, 'a>(
     };
     tokens.split(cut).filter(|part| !part.is_empty()).collect()
 }
+
+/// Tokens cut into statements: a line begins one unless it goes on with the one above.
+pub fn statements<'t, 'a>(inner: &'t [ForeignToken<'a>]) -> Vec<&'t [ForeignToken<'a>]> {
+    let mut found = Vec::new();
+    let (mut start, mut depth) = (0, 0i32);
+    for (at, token) in inner.iter().enumerate() {
+        let goes_on = |token: &ForeignToken<'a>| {
+            token.kind == ForeignTokenKind::Sign
+                && matches!(token.text, "|>" | "+" | "*" | "/" | "@" | ".")
+        };
+        let open = |token: &ForeignToken<'a>| {
+            goes_on(token)
+                || (token.kind == ForeignTokenKind::Sign && matches!(token.text, "," | "=" | "->"))
+        };
+        let above = at.checked_sub(1).is_some_and(|before| open(&inner[before]));
+        if token.first && depth == 0 && !goes_on(token) && !above && at > start {
+            found.push(&inner[start..at]);
+            start = at;
+        }
+        depth += i32::from(token.opens()) - i32::from(token.closes());
+    }
+    if start < inner.len() {
+        found.push(&inner[start..]);
+    }
+    found
+}
