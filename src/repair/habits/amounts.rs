@@ -12,8 +12,6 @@ use super::bound::{BoundArguments, OPEN, size};
 /// An amount by the name of its conversion, where others of the call say what it means.
 pub fn amount(bound: &BoundArguments<'_>, conversion: &str, given: &str) -> Option<String> {
     match conversion {
-        "same_pad" => transposed(bound, given).0,
-        "same_out" => transposed(bound, given).1,
         "part" => part(bound, given),
         "crop" => cropped(bound, given),
         _ => Some(degrees(given)),
@@ -56,30 +54,6 @@ pub fn penalty(given: &str) -> Option<String> {
     let value = inner.strip_suffix(')')?.rsplit(": ").next()?;
     let is_known = matches!(kind, "l1" | "l2") && value.parse::<f64>().is_ok();
     is_known.then(|| format!("⟦{kind} {value}⟧"))
-}
-
-/// The border that a transposed convolution of Keras takes off, and what is added behind: with `same`, its
-/// value is as many times larger as its stride says. Where that is an odd number of pixels, one more
-/// goes on the left than on the right here.
-fn transposed(bound: &BoundArguments<'_>, pad: &str) -> (Option<String>, Option<String>) {
-    let pad = pad.trim_matches('"').to_lowercase();
-    if pad == "valid" {
-        return (None, None);
-    }
-    let number = |name: &str| {
-        let text = size(bound.values.get(name)?)?;
-        text.parse::<i64>().ok()
-    };
-    if pad != "same" {
-        return (size(&pad), None);
-    }
-    let Some(extent) = number("size") else { return (Some(OPEN.to_owned()), None) };
-    let stride = if bound.values.contains_key("stride") { number("stride") } else { Some(1) };
-    let Some(total) = stride.map(|stride| extent - stride).filter(|total| *total >= 0) else {
-        return (Some(OPEN.to_owned()), None);
-    };
-    let some = |amount: i64| (amount > 0).then(|| amount.to_string());
-    (some((total + 1) / 2), some(total % 2))
 }
 
 /// An angle in degrees: Keras gives it in turns, `0.1`, torchvision in degrees, `10`.

@@ -255,7 +255,7 @@ fn value(bound: &BoundArguments<'_>, term: &str) -> Option<String> {
             Some(rest.map_or(OPEN.to_owned(), |it| it.to_string()))
         }
         "half" => Some(half(given).unwrap_or(OPEN.to_owned())).filter(|it| it != "0"),
-        "same_pad" | "same_out" | "degrees" | "part" | "crop" => amount(bound, conversion, given),
+        "degrees" | "part" | "crop" => amount(bound, conversion, given),
         "list" => Some(super::values::list(given).unwrap_or(OPEN.to_owned())),
         "ema" => (given == "true")
             .then(|| bound.values.get("ema").cloned().unwrap_or_else(|| "0.99".to_owned())),

@@ -126,8 +126,9 @@ pub const RUNS: &[TableRow] = &[
         "seed workers",
         "seed = seed",
     ),
-    row("clip_grad_norm_ clip_grad_norm", "max_norm", "clip_norm = max_norm"),
-    row("clip_grad_value_ clip_grad_value", "clip_value", "clip_value = clip_value"),
+    // The value behind the parameters is read as a rate.
+    row("clip_grad_norm_ clip_grad_norm", "max_norm/lr norm_type~2", "clip_norm = max_norm"),
+    row("clip_grad_value_ clip_grad_value", "clip_value/lr", "clip_value = clip_value"),
     // Callbacks.
     row(
         "EarlyStopping",
@@ -324,7 +325,6 @@ pub const IDLE_SETTINGS: &[&str] = &[
     "logger",
     "enable_progress_bar",
     "enable_model_summary",
-    "enable_checkpointing",
     "log_every_n_steps",
     "default_root_dir",
     "benchmark",

@@ -111,8 +111,10 @@ impl ForeignSettings {
         if self.of_data(reader, key, value, at) {
             return;
         }
-        if IDLE_SETTINGS.contains(&key) {
+        if IDLE_SETTINGS.contains(&key) || key == "enable_checkpointing" {
             self.is_foreign = true;
+            let is_off = key == "enable_checkpointing" && value[0].is("False");
+            self.found.extend(is_off.then(|| ("checkpoint".into(), "off".into(), at)));
             return;
         }
         if key == "callbacks" || key == "plugins" {

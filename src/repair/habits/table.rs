@@ -97,8 +97,8 @@ const LAYERS: &[TableRow] = &[
         "filters size/kernel_size stride/strides pad/padding output_pad/output_padding~none \
          data_format~channels_last dilation/dilation_rate activation bias/use_bias \
          init/kernel_initializer kernel_regularizer name",
-        "conv_transpose(filters, size(size), stride: size(stride), pad: same_pad(pad), \
-         output_pad: same_out(pad), dilation: size(dilation), bias: bias, init: item(init), \
+        "conv_transpose(filters, size(size), stride: size(stride), pad: pad(pad), \
+         dilation: size(dilation), bias: bias, init: item(init), \
          l2: penalty(kernel_regularizer)) |> then(activation) as name",
     ),
     row(
