@@ -221,7 +221,9 @@ fn grouped(before: &str, hunks: Vec<Hunk>, parts: &[ChangedPart]) -> Vec<Vec<Hun
 
 /// The report of lines that are no error by themselves.
 fn foreign((file, before): (FileId, &str), group: &[Hunk]) -> Diagnostic {
-    let hunk = group.first();
+    // Where something goes, rather than where it is added.
+    let goes = |hunk: &&Hunk| !hunk.text.ends_with(&before[hunk.place.clone()]);
+    let hunk = group.iter().find(goes).or(group.first());
     let start = hunk.map_or(0, |hunk| hunk.place.start);
     let line = before[start..].lines().next().unwrap_or_default();
     let is = hunk.and_then(|hunk| hunk.text.lines().next()).unwrap_or_default();

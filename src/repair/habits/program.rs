@@ -57,14 +57,28 @@ pub fn program<'a>(
     if !found.functional.is_empty() {
         found.module = functional(reader, &found.functional);
     }
-    let Some(text) = found.text(reader.text, chunks) else { return Vec::new() };
+    let Some((text, settings)) = found.text(reader.text, chunks) else { return Vec::new() };
     let (Some(first), Some(last)) = (foreign.first(), foreign.last()) else { return Vec::new() };
     let whole = first[0].start..last[last.len() - 1].end();
     let place = |chunk: &&[ForeignToken<'a>]| chunk[0].start..chunk[chunk.len() - 1].end();
     let rest = foreign[1..].iter().map(|chunk| TextChange::new(place(chunk), ""));
     let first = TextChange::new(place(first), text);
-    let all = std::iter::once(first).chain(rest);
+    let moved = trains(chunks).and_then(|chunk| chunk.last()).filter(|_| !settings.is_empty());
+    // What moves belongs to what goes, wherever both stand.
+    let whole = if moved.is_some() { 0..reader.text.len() } else { whole };
+    let moved = moved.map(|close| {
+        let lines: String = settings.iter().map(|line| format!("    {line}\n")).collect();
+        TextChange::new(close.start..close.start, lines)
+    });
+    let all = std::iter::once(first).chain(rest).chain(moved);
     all.map(|change| TextChange { part: Some(whole.clone()), ..change }).collect()
+}
+
+/// The only `train` item that is one of the language.
+fn trains<'t, 'a>(chunks: &[&'t [ForeignToken<'a>]]) -> Option<&'t [ForeignToken<'a>]> {
+    let mut own = chunks.iter().filter(|chunk| kind(chunk) == HabitChunk::Train);
+    let first = own.next()?;
+    own.next().is_none().then_some(*first)
 }
 
 impl<'a> ForeignProgram<'a> {
@@ -102,8 +116,8 @@ impl<'a> ForeignProgram<'a> {
         is_set && is_open && (calls("Input") || !self.functional.is_empty())
     }
 
-    /// The items; `None` where a model would be guessed.
-    fn text(mut self, text: &str, chunks: &[&[ForeignToken<'a>]]) -> Option<String> {
+    /// The items, and settings of a `train` item that is there; `None` where a model would be guessed.
+    fn text(mut self, text: &str, chunks: &[&[ForeignToken<'a>]]) -> Option<(String, Vec<String>)> {
         self.settings.combine(text);
         let lines = self.settings.lines();
         let is_setting = |line: &String| line.contains(" = ");
@@ -120,17 +134,22 @@ impl<'a> ForeignProgram<'a> {
             items.push(module);
         } else if let Some(layers) = &self.layers {
             let shape = self.shape.or_else(|| built_in(chunks))?;
-            name = "net".to_owned();
+            let own = self.name.filter(|own| declared(chunks, "train") == Some(*own));
+            name = own.unwrap_or("net").to_owned();
             let value = layers.applied("image", "    ");
             let (before, value) = super::steps::stepped(&value, "steps");
             let before = before.map_or(String::new(), |it| format!("let steps = {it}\n    "));
             items.push(model(&name, "image", &shape, &format!("{before}{value}"), layers)?);
         }
+        if trains(chunks).is_some() {
+            let any = !items.is_empty() || !lines.is_empty() || self.settings.is_foreign;
+            return any.then(|| (items.join("\n\n"), lines));
+        }
         if !lines.is_empty() {
             let on = declared(chunks, "data").map_or(String::new(), |data| format!(" on {data}"));
             items.push(format!("train {name}{on} {{\n    {}\n}}", lines.join("\n    ")));
         }
-        (!items.is_empty()).then(|| items.join("\n\n"))
+        (!items.is_empty()).then(|| (items.join("\n\n"), Vec::new()))
     }
 }
 
@@ -207,7 +226,9 @@ fn module<'a>(
     chunk: &[ForeignToken<'a>],
     chunks: &[&[ForeignToken<'a>]],
 ) -> Option<String> {
-    let name = chunk.get(1)?.text.to_lowercase();
+    let own = chunk.get(1)?.text;
+    let is_trained = declared(chunks, "train") == Some(own);
+    let name = if is_trained { own.to_owned() } else { own.to_lowercase() };
     built_in(chunks)?;
     let begins = chunk.iter().skip(1).position(|token| token.first)? + 1;
     let methods = methods(&chunk[begins..]);

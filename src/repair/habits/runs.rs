@@ -159,6 +159,11 @@ pub const RUNS: &[TableRow] = &[
     ),
     row(
         "ModelCheckpoint",
+        "filepath/dirpath filename *every_n_epochs! save_top_k~-1 save_last",
+        "every(epochs: every_n_epochs)",
+    ),
+    row(
+        "ModelCheckpoint",
         "filepath/dirpath filename save_best_only~false save_weights_only save_freq~epoch save_last",
         "every(epochs: 1)",
     ),

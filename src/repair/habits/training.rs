@@ -15,8 +15,19 @@ use super::settings::ForeignSettings;
 use super::tokens::{ForeignToken, ForeignTokenKind, split, statements};
 
 /// Calls that are a step of a run, wherever they stand.
-const STEPS: [&str; 9] =
-    ["zero_grad", "backward", "step", "train", "eval", "to", "cuda", "log", "save_hyperparameters"];
+const STEPS: [&str; 11] = [
+    "zero_grad",
+    "backward",
+    "step",
+    "train",
+    "eval",
+    "to",
+    "cuda",
+    "log",
+    "save_hyperparameters",
+    "summary",
+    "test",
+];
 
 impl ForeignSettings {
     /// Takes a statement of a loop, or a step of a run; `false` where it may be a setting.
