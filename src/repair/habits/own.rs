@@ -199,7 +199,9 @@ fn params(signature: &str) -> impl Iterator<Item = OwnParameter> {
         }
     }
     parts.into_iter().filter(|part| !part.trim().is_empty()).map(|part| {
+        // `axis = -1` of an operator has no kind.
         let (name, kind) = part.split_once(':').unwrap_or((&part, ""));
+        let name = name.split('=').next().unwrap_or(name);
         OwnParameter { name: name.trim().to_owned(), kind: kind.trim().to_owned() }
     })
 }
