@@ -285,9 +285,7 @@ impl<'a> HabitReader<'a> {
         let mut rows = row::rows(path).filter(fits);
         let found = rows.find_map(|row| {
             let made = row::applied(row, &args)?;
-            // Of an item here, the arguments are not its own.
-            let is_foreign = !spaces.is_empty() || own::is_item(name);
-            Some((is_foreign || row::is_foreign(row, name, &args), made))
+            Some((row::is_foreign(row, name, &args) || !spaces.is_empty(), made))
         });
         let mut made = found.filter(|(foreign, _)| *foreign && !own).map(|(_, made)| made)?;
         if let [stage] = &mut made.stages[..]

@@ -56,7 +56,8 @@ pub fn is_foreign(row: &TableRow, name: &str, args: &[GivenArgument]) -> bool {
     let known: Vec<&str> = row.takes.split(' ').filter_map(|it| own_names(it).next()).collect();
     let other = |arg: &GivenArgument| {
         let name = arg.name.as_deref();
-        arg.equals || name.is_some_and(|name| !known.contains(&name) || name == "activation")
+        let is_theirs = |name: &str| matches!(name, "activation" | "learning_rate");
+        arg.equals || name.is_some_and(|name| !known.contains(&name) || is_theirs(name))
     };
     callee != Some(name) || row.takes.contains('#') || args.iter().any(other)
 }
