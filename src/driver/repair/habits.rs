@@ -23,7 +23,6 @@ use crate::repair::habits::{self, ChangedPart, Translation};
 use crate::repair::textual;
 use crate::syntax;
 use std::ops::Range;
-use std::path::PathBuf;
 
 /// The codes of texts that do not parse begin so.
 const OF_SYNTAX: &str = "E00";
@@ -129,11 +128,7 @@ fn is_clean(around: &Around<'_>, file: FileId, text: String) -> bool {
     if syntax::parse(&sources, file).is_err() {
         return false;
     }
-    let mut session = Session::default();
-    (session.search, session.prelude) = (around.search.inner(), around.prelude.clone());
-    let users = around.sources.iter().filter(|(id, it)| !it.builtin && *id != file);
-    let users = users.map(|(_, it)| (PathBuf::from(&it.name), it.text.clone()));
-    session.overlays = users.collect();
+    let mut session = around.with(file, text.clone());
     let mut schemas = Schemas::new(false);
     let checked = session.parse_and_check_within(text, around.request, &mut schemas, around.budget);
     checked.is_ok_and(|(_, checked)| checked.errors.is_empty())
@@ -300,10 +295,7 @@ fn without_softmax(around: &Around<'_>, mended: &mut Mended<'_>, (file, before):
     if !mended.text.contains("softmax") && !is_sigmoid {
         return;
     }
-    let mut session = Session::default();
-    (session.search, session.prelude) = (around.search.inner(), around.prelude.clone());
-    let name = PathBuf::from(&around.sources.file(file).name);
-    session.overlays = vec![(name, mended.text.clone())];
+    let mut session = around.with(file, mended.text.clone());
     let Ok(found) = super::findings(&mut session, around.request, around.budget) else { return };
     for finding in found.iter().filter(|it| it.code == codes::SOFTMAX_TWICE) {
         let Some(place) = finding.place() else { continue };

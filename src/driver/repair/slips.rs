@@ -15,7 +15,7 @@ use super::recheck::tolerated;
 use crate::base::diagnostic::{Diagnostic, Severity};
 use crate::base::fix::{Edit, Fix, apply, moved};
 use crate::base::limits::Budget;
-use crate::base::source::{FileId, Sources, Span};
+use crate::base::source::{FileId, SourceFile, Sources, Span};
 use crate::driver::session::{Request, Search, Session};
 use crate::elaborate::Tolerated;
 use crate::repair;
@@ -44,6 +44,21 @@ pub(super) struct Around<'a> {
     pub prelude: &'a Option<Arc<File>>,
     /// Steps that are left for all that is looked at.
     pub budget: &'a Budget,
+}
+
+impl Around<'_> {
+    /// A session in which a file has another text, and all else stands as it is.
+    pub fn with(&self, file: FileId, text: String) -> Session {
+        let mut session = Session::default();
+        (session.search, session.prelude) = (self.search.inner(), self.prelude.clone());
+        let users = self.sources.iter().filter(|(_, it)| !it.builtin);
+        let instead = |(id, it): (FileId, &SourceFile)| {
+            let text = if id == file { text.clone() } else { it.text.clone() };
+            (PathBuf::from(&it.name), text)
+        };
+        session.overlays = users.map(instead).collect();
+        session
+    }
 }
 
 /// A text with edits made one after the other.
@@ -185,17 +200,10 @@ fn leads_on(
 /// Mends what is found in a text that parses, but for the others. Whether no more is wrong then. The
 /// search must look behind its fixes.
 fn sound(mended: &mut Mended<'_>, around: &Around<'_>, mut others: Vec<Tolerated>) -> Option<bool> {
-    let Around { request, sources, search, prelude, budget } = *around;
+    let Around { request, sources, budget, .. } = *around;
     let path = PathBuf::from(&sources.file(mended.file).name);
     for _ in 0..=MOST_BEHIND {
-        let users = sources.iter().filter(|(id, file)| !file.builtin && *id != mended.file);
-        let mut session = Session::default();
-        session.search = search.inner();
-        session.prelude = prelude.clone();
-        session.overlays = users
-            .map(|(_, file)| (PathBuf::from(&file.name), file.text.clone()))
-            .chain([(path.clone(), mended.text.clone())])
-            .collect();
+        let mut session = around.with(mended.file, mended.text.clone());
         let found = findings(&mut session, request, budget).ok()?;
         let is_new = |it: &&Diagnostic| {
             it.severity == Severity::Error && !others.iter().any(|other| other.is(it))

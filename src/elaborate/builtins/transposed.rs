@@ -24,6 +24,9 @@ const PARAMETERS: &[Parameter] = &[
     may("dilation"),
 ];
 
+/// Values that a padding may have, for messages.
+const AMOUNT: &str = "an int of at least 0, or one for each axis";
+
 /// The table.
 pub(super) const OPERATORS: &[Operator] = &[
     call("conv_transpose2d", PARAMETERS, |context, args| transposed(context, args, 2)),
@@ -39,11 +42,17 @@ fn transposed(context: &mut Elaborator<'_>, args: &Args, axes: usize) -> Eval<Va
     }
     let stride = size_arg(context, args, 2, &images, None)?;
     let dilation = size_arg(context, args, 5, &images, None)?;
+    let pad = amounts(context, args, 3, axes)?;
+    let further = output_pad(context, args, &stride, &dilation)?;
     let mut made = Vec::new();
     for axis in 0..axes {
         let reach = dilation[axis] * (dims[axis] - 1) + 1;
         let spread = ScatteredAxis { extent: images.extents[axis], stride: stride[axis], reach };
-        made.push(spread.made(context, args, (axis, axes), dilation[axis])?);
+        let rows = spread.rows(&pad, axis, further[axis]).map_err(|whole| {
+            let message = format!("the padding takes more than the {whole} rows that there are");
+            context.error(codes::SHAPE, context.seen(args.span(3)), message)
+        });
+        made.push(rows?);
     }
     let both = |of: Vec<usize>| [if axes == 1 { 1 } else { of[0] }, of[axes - 1]];
     let window = Window {
@@ -85,21 +94,16 @@ struct ResultAxis {
 }
 
 impl ScatteredAxis {
-    /// The rows of the result, as a call asks for them.
-    fn made(
-        &self,
-        context: &mut Elaborator<'_>,
-        args: &Args,
-        (axis, axes): (usize, usize),
-        dilation: usize,
-    ) -> Eval<ResultAxis> {
-        let further = self.further(context, args, (axis, axes), dilation)?;
-        let (mut pad, mut further) = match amounts(context, args, 3, axes)? {
-            Padding::Amounts(amounts) => (amounts[axis], further),
+    /// The rows of the result, `further` at its end; an error says how many there are where the padding
+    /// takes them all.
+    fn rows(&self, pad: &Padding, axis: usize, mut further: usize) -> Result<ResultAxis, usize> {
+        let mut pad = match pad {
+            Padding::Amounts(amounts) => amounts[axis],
             // As TensorFlow: `stride` times as long, the odd row cut off at the end.
             Padding::Same => {
                 let cut = self.reach.saturating_sub(self.stride);
-                ((cut / 2, cut - cut / 2), self.stride.saturating_sub(self.reach) + further)
+                further += self.stride.saturating_sub(self.reach);
+                (cut / 2, cut - cut / 2)
             }
         };
         let mut zeros = 0;
@@ -109,37 +113,39 @@ impl ScatteredAxis {
             (pad.1, zeros, further) = (pad.1 - uncut, further - uncut, 0);
         }
         let whole = (self.extent - 1) * self.stride + self.reach + further;
-        match whole.checked_sub(pad.0 + pad.1).filter(|extent| *extent > 0) {
-            Some(extent) => Ok(ResultAxis { extent, pad, zeros }),
-            None => {
-                let message =
-                    format!("the padding takes more than the {whole} rows that there are");
-                Err(context.error(codes::SHAPE, context.seen(args.span(3)), message))
-            }
-        }
+        let extent = whole.checked_sub(pad.0 + pad.1).filter(|extent| *extent > 0);
+        extent.map(|extent| ResultAxis { extent, pad, zeros }).ok_or(whole)
     }
+}
 
-    /// `output_pad` along an axis.
-    fn further(
-        &self,
-        context: &mut Elaborator<'_>,
-        args: &Args,
-        (axis, axes): (usize, usize),
-        dilation: usize,
-    ) -> Eval<usize> {
-        let expected = "an int of at least 0, or one for each axis";
-        let further = match amounts(context, args, 4, axes)? {
-            Padding::Amounts(amounts) if amounts[axis].0 == amounts[axis].1 => amounts[axis].1,
-            _ => return Err(context.bad_argument(args, 4, expected)),
-        };
-        let most = self.stride.max(dilation) - 1;
-        if further <= most {
-            return Ok(further);
+/// `output_pad` of each axis.
+fn output_pad(
+    context: &mut Elaborator<'_>,
+    args: &Args,
+    stride: &[usize],
+    dilation: &[usize],
+) -> Eval<Vec<usize>> {
+    let amounts = match amounts(context, args, 4, stride.len())? {
+        Padding::Amounts(amounts) if amounts.iter().all(|(before, after)| before == after) => {
+            amounts
         }
-        let message = format!("`output_pad` is {further}, at most {most} can be meant");
-        let help = "it adds rows that no stride reaches: less than `stride`, or than `dilation`";
-        Err(context.error_help(codes::SHAPE, context.seen(args.span(4)), message, help))
+        _ => return Err(context.bad_argument(args, 4, AMOUNT)),
+    };
+    for (axis, (further, _)) in amounts.iter().enumerate() {
+        let most = stride[axis].max(dilation[axis]) - 1;
+        if *further > most {
+            let message = format!("`output_pad` is {further}, at most {most} can be meant");
+            let help =
+                "it adds rows that no stride reaches: less than `stride`, or than `dilation`";
+            return Err(context.error_help(
+                codes::SHAPE,
+                context.seen(args.span(4)),
+                message,
+                help,
+            ));
+        }
     }
+    Ok(amounts.into_iter().map(|(_, after)| after).collect())
 }
 
 /// Padding of each axis, none where it is left out.
@@ -147,8 +153,6 @@ fn amounts(context: &mut Elaborator<'_>, args: &Args, index: usize, axes: usize)
     match args.get(index).map(|value| sizes::padding(value, axes)) {
         None => Ok(Padding::Amounts(vec![(0, 0); axes])),
         Some(Some(padding)) => Ok(padding),
-        Some(None) => {
-            Err(context.bad_argument(args, index, "an int of at least 0, or one for each axis"))
-        }
+        Some(None) => Err(context.bad_argument(args, index, AMOUNT)),
     }
 }

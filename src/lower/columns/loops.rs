@@ -157,7 +157,7 @@ impl ColumnSums {
             let value = nest.values.value(sum.arg, &sum.forms);
             let share = nest.values.constant(1.0 / count as f64, DType::F32);
             let share = binary(&mut nest.values.writer, Binary::Mul, value, share);
-            self.combine(nest, at, slot, Reduce::Sum, share);
+            self.combine(nest, at, slot, Reduce::Sum, &[share]);
         }
         nest.values.writer.close_vector(lane, &[]);
         close(nest, vars);
@@ -271,7 +271,8 @@ impl ColumnSums {
         for (values, sum) in values.into_iter().zip(&self.sums) {
             match sum.kind {
                 TotalKind::Reduce(op) => {
-                    self.combine_rows(nest, &self.of_part(part), sum.slots[0], op, values);
+                    let values = self.neighbours(nest, op, values);
+                    self.combine(nest, &self.of_part(part), sum.slots[0], op, &values);
                 }
                 TotalKind::Variance => self.add_squares(nest, part, sum, values),
             }
@@ -289,8 +290,9 @@ impl ColumnSums {
             true => rests.iter().map(|&rest| binary(writer, Binary::Mul, rest, rest)).collect(),
             false => vec![sum_of_squares(writer, &rests)],
         };
-        self.combine_rows(nest, &self.of_part(part), sum.slots[1], Reduce::Sum, rests);
-        self.combine_rows(nest, &self.of_part(part), sum.slots[2], Reduce::Sum, squares);
+        let rests = self.neighbours(nest, Reduce::Sum, rests);
+        self.combine(nest, &self.of_part(part), sum.slots[1], Reduce::Sum, &rests);
+        self.combine(nest, &self.of_part(part), sum.slots[2], Reduce::Sum, &squares);
     }
 
     /// Does something at each of several rows.
@@ -343,7 +345,7 @@ impl ColumnSums {
             self.store(nest);
             let regs = nest.values.writer.close_vector(row, &values);
             for ((slot, (op, _)), reg) in slots.into_iter().zip(values).zip(regs) {
-                self.combine(nest, &self.of_part(part), slot, op, reg);
+                self.combine(nest, &self.of_part(part), slot, op, &[reg]);
             }
             nest.values.writer.close_for(channel);
             nest.values.writer.close_for(block);
@@ -374,34 +376,21 @@ impl ColumnSums {
         (slots, values)
     }
 
-    /// Combines values of neighbouring rows with their sum: one after another where that is due, else
-    /// with each other first.
-    fn combine_rows(
-        &self,
-        nest: &mut Nest,
-        at: &Affine,
-        slot: SlotId,
-        op: Reduce,
-        mut values: Vec<RegId>,
-    ) {
-        let writer = &mut nest.values.writer;
-        if !self.in_order {
-            let value = tree(writer, op, values);
-            return self.combine(nest, at, slot, op, value);
+    /// Values of neighbouring rows as they are combined with their sum: one after another where that is
+    /// due, else with each other first.
+    fn neighbours(&self, nest: &mut Nest, op: Reduce, values: Vec<RegId>) -> Vec<RegId> {
+        match self.in_order {
+            true => values,
+            false => vec![tree(&mut nest.values.writer, op, values)],
         }
-        let before = self.load(nest, at, slot);
-        values.insert(0, before);
-        let writer = &mut nest.values.writer;
-        let after =
-            values.into_iter().reduce(|sum, value| binary(writer, combining(op), sum, value));
-        let index = self.index(nest, at);
-        nest.values.writer.store(slot, index, after.expect("the sum before"));
     }
 
-    /// Combines a value with its sum.
-    fn combine(&self, nest: &mut Nest, at: &Affine, slot: SlotId, op: Reduce, value: RegId) {
+    /// Combines values with their sum, in order.
+    fn combine(&self, nest: &mut Nest, at: &Affine, slot: SlotId, op: Reduce, values: &[RegId]) {
         let before = self.load(nest, at, slot);
-        let after = binary(&mut nest.values.writer, combining(op), before, value);
+        let writer = &mut nest.values.writer;
+        let next = |sum, &value: &RegId| binary(writer, combining(op), sum, value);
+        let after = values.iter().fold(before, next);
         let index = self.index(nest, at);
         nest.values.writer.store(slot, index, after);
     }

@@ -49,9 +49,8 @@ impl Nest<'_, '_> {
         let axes = domain.axes.len();
         self.flat = plain && axes > 0 && joins.iter().all(|&joins| joins);
         let (rows, reduces) = (domain.rows, domain.reduces);
-        // The first axis is cut into parts: alone, unless all are one.
-        self.rows = self.joined(0..rows, &joins, !self.flat);
-        self.cols = self.joined(rows..axes, &joins, rows == 0 && !self.flat);
+        self.rows = self.joined(0..rows, &joins);
+        self.cols = self.joined(rows..axes, &joins);
         if !reduces {
             self.cols.extend(self.rows.pop());
         }
@@ -65,7 +64,7 @@ impl Nest<'_, '_> {
             return self.cols.clone();
         }
         let joins = self.joins(&self.nodes_of(phase));
-        self.joined(*rows..axes.len(), &joins, *rows == 0 && !self.flat)
+        self.joined(*rows..axes.len(), &joins)
     }
 
     /// For each axis but the last, whether every access of some nodes passes from it to the next in
@@ -80,13 +79,14 @@ impl Nest<'_, '_> {
         (1..axes.len()).map(|axis| joins(axis - 1)).collect()
     }
 
-    /// Some axes, neighbours joined where they can be; the first is left alone if it must be.
-    fn joined(&self, some: Range<usize>, joins: &[bool], alone: bool) -> Vec<JoinedAxes> {
+    /// Some axes, neighbours joined where they can be; the very first, which is cut into parts, only
+    /// where all are one.
+    fn joined(&self, some: Range<usize>, joins: &[bool]) -> Vec<JoinedAxes> {
         let mut groups: Vec<JoinedAxes> = Vec::new();
-        for axis in some.clone() {
+        for axis in some {
             let extent = self.values.domain.axes[axis];
             match groups.last_mut() {
-                Some(last) if joins[axis - 1] && !(alone && last.axis == some.start) => {
+                Some(last) if joins[axis - 1] && (last.axis > 0 || self.flat) => {
                     *last = JoinedAxes { axis, extent: last.extent * extent, ..*last };
                 }
                 _ => groups.push(JoinedAxes { first: axis, axis, extent }),

@@ -14,7 +14,7 @@ mod moves;
 mod shapes;
 mod uniform;
 
-pub(super) use moves::{places, triangle};
+pub(super) use moves::{places, slice_axes, triangle};
 pub(super) use shapes::{reshape_target, shape_change};
 
 use super::constant::{Constant, ElementKind, TensorElements};
@@ -82,10 +82,9 @@ pub(super) fn fold<'a>(
 
 /// The shape of a value that is known.
 pub(super) fn extents(value: &GraphValue) -> Vec<SymbolicSize> {
-    let known = |dims: &[usize]| dims.iter().map(|&dim| SymbolicSize::known(dim as i64)).collect();
     match value {
-        GraphValue::Constant(constant) => known(&constant.dims),
-        GraphValue::Sizes(array) => known(&array.dims),
+        GraphValue::Constant(constant) => SymbolicSize::all_known(&constant.dims),
+        GraphValue::Sizes(array) => SymbolicSize::all_known(&array.dims),
         GraphValue::Filled(_, _, dims) => dims.clone(),
         GraphValue::Tensor(placed) => placed.dims.clone(),
         GraphValue::Missing => Vec::new(),

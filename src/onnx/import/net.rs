@@ -271,6 +271,31 @@ impl Net {
         self.nodes.len() - 1
     }
 
+    /// Adds a value that is computed without weights.
+    pub fn add(
+        &mut self,
+        form: NetForm,
+        args: Vec<NetId>,
+        shape: Vec<SymbolicSize>,
+        kind: ElementKind,
+    ) -> NetId {
+        self.push(NetNode { form, args, shape, kind, weights: Vec::new(), name: String::new() })
+    }
+
+    /// Adds a call on these values, with settings behind them.
+    pub fn call(
+        &mut self,
+        callee: &str,
+        args: Vec<NetId>,
+        settings: Vec<(Option<&'static str>, CallSetting)>,
+        shape: Vec<SymbolicSize>,
+        kind: ElementKind,
+    ) -> NetId {
+        let values = (0..args.len()).map(|index| (None, CallSetting::Arg(index)));
+        let settings = values.chain(settings).collect();
+        self.add(NetForm::Call { callee: callee.to_owned(), settings }, args, shape, kind)
+    }
+
     /// Nodes that stand in one body with others: layers that are called again, and those calls.
     pub fn bound(&self) -> HashSet<NetId> {
         let calls = self.nodes.iter().enumerate().filter_map(|(id, node)| match node.form {

@@ -21,6 +21,11 @@ impl SymbolicSize {
         SymbolicSize { fixed, batches: 0 }
     }
 
+    /// The extents of a shape that has no batch.
+    pub fn all_known(dims: &[usize]) -> Vec<SymbolicSize> {
+        dims.iter().map(|&dim| SymbolicSize::known(dim as i64)).collect()
+    }
+
     /// The number, where it does not depend on the batch.
     pub fn number(self) -> Option<i64> {
         (self.batches == 0).then_some(self.fixed)

@@ -34,7 +34,7 @@ mod variable;
 use super::constant::{Constant, ElementKind, TensorElements};
 use super::fold;
 use super::known::{KnownValues, Made};
-use super::net::{CallSetting, Net, NetForm, NetId, NetNode, Weight};
+use super::net::{CallSetting, Net, NetId, Weight};
 use super::node::NodeReader;
 use super::order::described;
 use super::size::SymbolicSize;
@@ -232,10 +232,7 @@ impl<'a> Translator<'a> {
         shape: Vec<SymbolicSize>,
         kind: ElementKind,
     ) -> NetId {
-        let values = (0..args.len()).map(|index| (None, CallSetting::Arg(index)));
-        let settings = values.chain(settings).collect();
-        let form = NetForm::Call { callee: callee.to_owned(), settings };
-        self.net.push(NetNode { form, args, shape, kind, weights: Vec::new(), name: String::new() })
+        self.net.call(callee, args, settings, shape, kind)
     }
 
     /// A call of a layer that has weights.

@@ -63,11 +63,10 @@ impl<'a> HabitReader<'a> {
     /// Methods behind a value: `dense(x, 64).relu()` → `dense(x, 64) |> relu`.
     pub fn methods(
         &self,
-        read: ReadPart,
+        mut read: ReadPart,
         tokens: &[ForeignToken<'a>],
         mut next: usize,
     ) -> (ReadPart, usize) {
-        let mut read = read;
         while let [dot, name, open, ..] = &tokens[next..]
             && dot.is(".")
             && name.kind == ForeignTokenKind::Word
@@ -76,9 +75,9 @@ impl<'a> HabitReader<'a> {
         {
             let inner = &tokens[next + 3..close];
             let args = self.arguments(inner);
-            let spaced = ["torch", name.text];
-            let rows = row::rows(&spaced[1..]).collect::<Vec<_>>();
-            let Some(stages) = rows.iter().find_map(|row| row::applied(row, &args)) else { break };
+            let path = [name.text];
+            let made = row::rows(&path).find_map(|row| row::applied(row, &args));
+            let Some(stages) = made else { break };
             read = match read {
                 ReadPart::Value(value) => {
                     ReadPart::Value(format!("{value} |> {}", stages.text(&self.indent)))

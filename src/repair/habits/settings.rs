@@ -111,10 +111,8 @@ impl ForeignSettings {
         if self.of_data(reader, key, value, at) {
             return;
         }
-        if IDLE_SETTINGS.contains(&key) || key == "enable_checkpointing" {
+        if IDLE_SETTINGS.contains(&key) {
             self.is_foreign = true;
-            let is_off = key == "enable_checkpointing" && value[0].is("False");
-            self.found.extend(is_off.then(|| ("checkpoint".into(), "off".into(), at)));
             return;
         }
         if key == "callbacks" || key == "plugins" {
@@ -168,7 +166,10 @@ impl ForeignSettings {
             ("drop_last", "true") => {
                 return self.found.push(("last_batch".into(), "drop".into(), at));
             }
-            ("drop_last", "false") => return,
+            ("enable_checkpointing", "false") => {
+                return self.found.push(("checkpoint".into(), "off".into(), at));
+            }
+            ("drop_last", "false") | ("enable_checkpointing", "true") => return,
             _ => written,
         };
         if ours == "class_weights" && ours != key {

@@ -70,14 +70,18 @@ fn of_value(
     }
     let (layer, name) = (layer.text, name.text);
     let args = &value[open.end()..all[close - 1].start];
-    let plain = args.replace(LAST, "");
-    let (ahead, back) =
-        (format!("{layer}({name}, {plain})"), format!("{layer}({name}, {plain}, reverse: true)"));
+    let [ahead, back] = directions(layer, name, args);
     let both = match args.contains(LAST) {
         true => format!("concat([{ahead}[:, -1], {back}[:, 0]])"),
         false => format!("concat([{ahead}, {back}])"),
     };
     Some((String::new(), format!("{both}{}", &value[all[close].end()..])))
+}
+
+/// A layer on a value in both directions, with all steps.
+fn directions(layer: &str, name: &str, args: &str) -> [String; 2] {
+    let plain = args.replace(LAST, "");
+    [format!("{layer}({name}, {plain})"), format!("{layer}({name}, {plain}, reverse: true)")]
 }
 
 fn both_ways(value: &str, name: &str) -> Option<(String, String)> {
@@ -92,9 +96,7 @@ fn both_ways(value: &str, name: &str) -> Option<(String, String)> {
     let inner = &value[all[call + 1].end()..all[close].start];
     let (layer, args) = inner.split_once('(')?;
     let args = args.strip_suffix(')')?;
-    let plain = args.replace(LAST, "");
-    let (ahead, back) =
-        (format!("{layer}({name}, {plain})"), format!("{layer}({name}, {plain}, reverse: true)"));
+    let [ahead, back] = directions(layer, name, args);
     let both = match args.contains(LAST) {
         true => format!("concat([({ahead})[:, -1], ({back})[:, 0]])"),
         false => format!("concat([{ahead}, {back}])"),

@@ -259,13 +259,8 @@ fn sliced<'a, T: Copy>(
     let missing = "where it begins or ends is not known";
     let starts = within.listed(node, "starts", 1)?.ok_or(missing)?;
     let ends = within.listed(node, "ends", 2)?.ok_or(missing)?;
-    let axes = within.listed(node, "axes", 3)?;
-    let axes = axes.unwrap_or_else(|| (0..starts.len() as i64).collect());
-    let steps = within.optional_constant(node, 4)?.map(|steps| steps.ints(&within.stored));
-    let steps = steps.unwrap_or_else(|| vec![1; starts.len()]);
-    if [ends.len(), axes.len(), steps.len()] != [starts.len(); 3] {
-        return Err("its starts, ends, axes and steps are not as many".into());
-    }
+    let (axes, steps) = slice_axes(node, within, [starts.len(), ends.len()])?
+        .ok_or("its starts, ends, axes and steps are not as many")?;
     let mut made = array.clone();
     for (at, &axis) in axes.iter().enumerate() {
         let axis = axis_of(axis, made.dims.len())?;
@@ -273,6 +268,20 @@ fn sliced<'a, T: Copy>(
         made = gathered(&made, axis, &index, &[index.len()])?;
     }
     Ok(made)
+}
+
+/// The axes and steps of a slice with so many starts and ends; `None` where there are not as many.
+pub(in super::super) fn slice_axes<'a>(
+    node: &NodeReader<'a>,
+    within: &KnownValues<'a>,
+    [starts, ends]: [usize; 2],
+) -> Made<Option<(Vec<i64>, Vec<i64>)>> {
+    let axes = within.listed(node, "axes", 3)?;
+    let axes = axes.unwrap_or_else(|| (0..starts as i64).collect());
+    let steps = within.optional_constant(node, 4)?.map(|steps| steps.ints(&within.stored));
+    let steps = steps.unwrap_or_else(|| vec![1; starts]);
+    let as_many = [ends, axes.len(), steps.len()] == [starts; 3];
+    Ok(as_many.then_some((axes, steps)))
 }
 
 /// The places from one to another, in steps.

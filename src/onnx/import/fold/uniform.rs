@@ -10,7 +10,7 @@ use super::super::known::{KnownValues, Made};
 use super::super::node::NodeReader;
 use super::super::size::SymbolicSize;
 use super::super::value::{GraphValue, axis_of};
-use super::moves::places;
+use super::moves::{places, slice_axes};
 use super::{extents, of_one_number, shape_change};
 use crate::onnx::model::OnnxAttribute;
 
@@ -114,13 +114,9 @@ fn sliced<'a>(
         None => within.sizes(node, index),
     };
     let (starts, ends) = (bounds("starts", 1)?, bounds("ends", 2)?);
-    let axes = within.listed(node, "axes", 3)?;
-    let axes = axes.unwrap_or_else(|| (0..starts.len() as i64).collect());
-    let steps = within.optional_constant(node, 4)?.map(|steps| steps.ints(&within.stored));
-    let steps = steps.unwrap_or_else(|| vec![1; starts.len()]);
-    if [ends.len(), axes.len(), steps.len()] != [starts.len(); 3] {
+    let Some((axes, steps)) = slice_axes(node, within, [starts.len(), ends.len()])? else {
         return Ok(None);
-    }
+    };
     let mut dims = x.dims.clone();
     for (at, &axis) in axes.iter().enumerate() {
         let axis = axis_of(axis, dims.len())?;

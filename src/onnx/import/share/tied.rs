@@ -105,14 +105,16 @@ impl Rewriting<'_> {
         });
         let named: Vec<(Option<&'static str>, CallSetting)> = named.collect();
         let made = match callee.as_str() {
-            "embedding" => self.call("gather", vec![weight, x], named, shape.clone()),
+            "embedding" => {
+                self.made.call("gather", vec![weight, x], named, shape.clone(), ElementKind::Float)
+            }
             "dense" => {
                 let form = NetForm::Infix("@", CallSetting::Arg(0), CallSetting::Arg(1));
-                self.push(form, vec![x, weight], shape.clone())
+                self.made.add(form, vec![x, weight], shape.clone(), ElementKind::Float)
             }
             _ => {
                 let operator = format!("{callee}{}d", shape.len() - 2);
-                self.call(&operator, vec![x, weight], named, shape.clone())
+                self.made.call(&operator, vec![x, weight], named, shape.clone(), ElementKind::Float)
             }
         };
         match weights.next() {
@@ -120,7 +122,7 @@ impl Rewriting<'_> {
             Some(bias) => {
                 let bias = self.variable(bias);
                 let form = NetForm::Infix("+", CallSetting::Arg(0), CallSetting::Arg(1));
-                self.push(form, vec![made, bias], shape)
+                self.made.add(form, vec![made, bias], shape, ElementKind::Float)
             }
         }
     }
@@ -156,18 +158,18 @@ impl Rewriting<'_> {
                 [1, 0] => Vec::new(),
                 _ => vec![(None, CallSetting::list(&places))],
             };
-            id = self.call("transpose", vec![id], settings, shape);
+            id = self.made.call("transpose", vec![id], settings, shape, ElementKind::Float);
         }
         self.reshaped(id, &weight.dims)
     }
 
     fn reshaped(&mut self, id: NetId, dims: &[usize]) -> NetId {
-        let shape: Vec<SymbolicSize> =
-            dims.iter().map(|&dim| SymbolicSize::known(dim as i64)).collect();
+        let shape = SymbolicSize::all_known(dims);
         if self.made.nodes[id].shape == shape {
             return id;
         }
-        self.call("reshape", vec![id], vec![(None, CallSetting::dims(&shape))], shape)
+        let settings = vec![(None, CallSetting::dims(&shape))];
+        self.made.call("reshape", vec![id], settings, shape, ElementKind::Float)
     }
 
     /// The variable of a weight, which it gets if it has none.
@@ -175,29 +177,12 @@ impl Rewriting<'_> {
         if let Some((_, id)) = self.variables.iter().find(|(known, _)| known.same(&weight)) {
             return *id;
         }
-        let shape = weight.dims.iter().map(|&dim| SymbolicSize::known(dim as i64)).collect();
+        let shape = SymbolicSize::all_known(&weight.dims);
         let name = weight.from.name.clone();
         let (form, args) = (NetForm::Variable { trained: true }, Vec::new());
         let (kind, weights) = (ElementKind::Float, vec![weight.clone()]);
         let id = self.made.push(NetNode { form, args, shape, kind, weights, name });
         self.variables.push((weight, id));
         id
-    }
-
-    fn call(
-        &mut self,
-        callee: &str,
-        args: Vec<NetId>,
-        settings: Vec<(Option<&'static str>, CallSetting)>,
-        shape: Vec<SymbolicSize>,
-    ) -> NetId {
-        let values = (0..args.len()).map(|index| (None, CallSetting::Arg(index)));
-        let settings = values.chain(settings).collect();
-        self.push(NetForm::Call { callee: callee.to_owned(), settings }, args, shape)
-    }
-
-    fn push(&mut self, form: NetForm, args: Vec<NetId>, shape: Vec<SymbolicSize>) -> NetId {
-        let (kind, weights, name) = (ElementKind::Float, Vec::new(), String::new());
-        self.made.push(NetNode { form, args, shape, kind, weights, name })
     }
 }

@@ -12,7 +12,7 @@
 use super::Translator;
 use crate::onnx::import::constant::ElementKind;
 use crate::onnx::import::known::Made;
-use crate::onnx::import::net::{CallSetting, NetForm, NetNode};
+use crate::onnx::import::net::{CallSetting, NetForm};
 use crate::onnx::import::node::NodeReader;
 use crate::onnx::import::size::SymbolicSize;
 use crate::onnx::import::value::{GraphValue, Placed};
@@ -276,9 +276,8 @@ impl<'a> Translator<'a> {
             }
         };
         let form = NetForm::Infix(sign, CallSetting::Arg(0), CallSetting::Arg(1));
-        let (args, weights, name) = (vec![key.id, query.id], Vec::new(), String::new());
-        let (shape, kind) = (dims.clone(), ElementKind::Bool);
-        let id = self.net.push(NetNode { form, args, shape, kind, weights, name });
+        let kind = ElementKind::Bool;
+        let id = self.net.add(form, vec![key.id, query.id], dims.clone(), kind);
         Ok(Placed::plain(id, kind, dims))
     }
 

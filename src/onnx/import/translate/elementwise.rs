@@ -392,8 +392,7 @@ fn described(value: &GraphValue) -> Made<(Vec<SymbolicSize>, ElementKind)> {
         GraphValue::Tensor(placed) => Ok((placed.dims.clone(), placed.kind)),
         GraphValue::Filled(_, kind, dims) => Ok((dims.clone(), *kind)),
         GraphValue::Constant(constant) => {
-            let dims = constant.dims.iter().map(|&dim| SymbolicSize::known(dim as i64)).collect();
-            Ok((dims, constant.kind))
+            Ok((SymbolicSize::all_known(&constant.dims), constant.kind))
         }
         GraphValue::Sizes(_) => Err("a shape that depends on the batch is computed with".into()),
         GraphValue::Missing => Err("what it reads is not supported".into()),

@@ -2,9 +2,9 @@
 
 use super::Translator;
 use crate::onnx::import::constant::{Constant, ElementKind};
-use crate::onnx::import::fold::{places, reshape_target};
+use crate::onnx::import::fold::{places, reshape_target, slice_axes};
 use crate::onnx::import::known::Made;
-use crate::onnx::import::net::{CallSetting, IndexEntry, NetForm, NetId, NetNode, Weight};
+use crate::onnx::import::net::{CallSetting, IndexEntry, NetForm, NetId, Weight};
 use crate::onnx::import::node::NodeReader;
 use crate::onnx::import::size::SymbolicSize;
 use crate::onnx::import::value::{GraphValue, Placed, axis_of};
@@ -21,13 +21,8 @@ impl<'a> Translator<'a> {
             self.known.listed(node, "starts", 1)?.ok_or(missing)?,
             self.known.listed(node, "ends", 2)?.ok_or(missing)?,
         );
-        let axes = self.known.listed(node, "axes", 3)?;
-        let axes = axes.unwrap_or_else(|| (0..starts.len() as i64).collect());
-        let steps = self.known.optional_constant(node, 4)?.map(|it| it.ints(&self.known.stored));
-        let steps = steps.unwrap_or_else(|| vec![1; starts.len()]);
-        if [ends.len(), axes.len(), steps.len()] != [starts.len(); 3] {
-            return Err("its starts, ends, axes and steps are not as many".into());
-        }
+        let (axes, steps) = slice_axes(node, &self.known, [starts.len(), ends.len()])?
+            .ok_or("its starts, ends, axes and steps are not as many")?;
         for (at, &axis) in axes.iter().enumerate() {
             let axis = axis_of(axis, x.rank())?;
             let Some(extent) = x.dims[axis].number() else {
@@ -147,9 +142,7 @@ impl<'a> Translator<'a> {
         let mut entries = vec![IndexEntry::All; x.rank() + self.leading()];
         entries[place] = entry;
         let shape = self.shape(&dims, &order);
-        let (args, weights, name) = (vec![x.id], Vec::new(), String::new());
-        let form = NetForm::Index(entries);
-        let id = self.net.push(NetNode { form, args, shape, kind: x.kind, weights, name });
+        let id = self.net.add(NetForm::Index(entries), vec![x.id], shape, x.kind);
         Ok(Placed { id, kind: x.kind, dims, order, shuffle: None, rows: None })
     }
 
@@ -236,8 +229,7 @@ impl<'a> Translator<'a> {
         if !all || !index.ints(&self.known.stored).into_iter().eq(0..count) {
             return Err(unfit.into());
         }
-        let target: Vec<SymbolicSize> =
-            index.dims.iter().map(|&dim| SymbolicSize::known(dim as i64)).collect();
+        let target = SymbolicSize::all_known(&index.dims);
         let dims = reshape_target(&x.dims, &target, true, self.known.batch)?;
         self.reshaped(x, dims)
     }
@@ -256,10 +248,8 @@ impl<'a> Translator<'a> {
             return self.indexed(x, axis, IndexEntry::At(counted[0]), dims, order);
         }
         let made = self.taken(x, axis, &counted)?;
-        let places: Vec<SymbolicSize> =
-            index.dims.iter().map(|&dim| SymbolicSize::known(dim as i64)).collect();
         let mut dims = x.dims.clone();
-        dims.splice(axis..=axis, places);
+        dims.splice(axis..=axis, SymbolicSize::all_known(&index.dims));
         self.reshaped(&made, dims)
     }
 }

@@ -10,7 +10,7 @@ use super::Translator;
 use super::conv::{CallSettings, with_bias};
 use crate::onnx::import::constant::{Constant, ElementKind, TensorElements};
 use crate::onnx::import::known::Made;
-use crate::onnx::import::net::{CallSetting, Move, NetForm, NetId, NetNode, Weight};
+use crate::onnx::import::net::{CallSetting, Move, NetForm, NetId, Weight};
 use crate::onnx::import::node::NodeReader;
 use crate::onnx::import::size::SymbolicSize;
 use crate::onnx::import::value::{GraphValue, Placed};
@@ -177,9 +177,7 @@ impl<'a> Translator<'a> {
         dims.extend([lines.0, lines.3]);
         let shape = self.with_lead(&dims);
         let form = NetForm::Infix("@", CallSetting::Arg(0), CallSetting::Arg(1));
-        let (args, weights, name) = (vec![a.id, b.id], Vec::new(), String::new());
-        let id =
-            self.net.push(NetNode { form, args, shape, kind: ElementKind::Float, weights, name });
+        let id = self.net.add(form, vec![a.id, b.id], shape, ElementKind::Float);
         Ok(Placed::plain(id, ElementKind::Float, dims))
     }
 

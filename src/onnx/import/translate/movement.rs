@@ -4,7 +4,7 @@ use super::Translator;
 use crate::onnx::import::constant::{Constant, ElementKind};
 use crate::onnx::import::fold::{shape_change, triangle};
 use crate::onnx::import::known::Made;
-use crate::onnx::import::net::{CallSetting, NetForm, NetId, NetNode, Weight};
+use crate::onnx::import::net::{CallSetting, NetForm, NetId, Weight};
 use crate::onnx::import::node::NodeReader;
 use crate::onnx::import::size::{SymbolicSize, listed};
 use crate::onnx::import::value::{GraphValue, Placed, axis_of};
@@ -143,8 +143,7 @@ impl<'a> Translator<'a> {
             settings.push((Some("axis"), CallSetting::Int(place as i64)));
         }
         let form = NetForm::Call { callee: "concat".into(), settings };
-        let (weights, name) = (Vec::new(), String::new());
-        let id = self.net.push(NetNode { form, args, shape, kind, weights, name });
+        let id = self.net.add(form, args, shape, kind);
         Ok(Placed { id, kind, dims, order, shuffle: None, rows: None })
     }
 

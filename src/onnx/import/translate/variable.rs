@@ -25,8 +25,7 @@ const HALF: i64 = 1 << 16;
 impl<'a> Translator<'a> {
     /// A constant as a variable of the program, for every sample where samples are whole inputs.
     pub fn variable(&mut self, constant: Constant) -> Made<Placed> {
-        let dims: Vec<SymbolicSize> =
-            constant.dims.iter().map(|&dim| SymbolicSize::known(dim as i64)).collect();
+        let dims = SymbolicSize::all_known(&constant.dims);
         let kind = constant.kind;
         let mut parts = Vec::new();
         for part in self.parts(constant)? {
@@ -87,9 +86,7 @@ impl<'a> Translator<'a> {
         let shape = self.net.nodes[*upper].shape.clone();
         let mut infix = |sign, args: Vec<NetId>, right| {
             let form = NetForm::Infix(sign, CallSetting::Arg(0), right);
-            let (shape, kind) = (shape.clone(), ElementKind::Int);
-            let (weights, name) = (Vec::new(), String::new());
-            self.net.push(NetNode { form, args, shape, kind, weights, name })
+            self.net.add(form, args, shape.clone(), ElementKind::Int)
         };
         let upper = infix("*", vec![*upper], CallSetting::Int(HALF));
         infix("+", vec![upper, *lower], CallSetting::Arg(1))
@@ -103,8 +100,7 @@ impl<'a> Translator<'a> {
         let trained = weight.from.kind == ElementKind::Float
             && weight.from.stored_index().is_some()
             && !self.is_mask(&weight.from);
-        let shape: Vec<SymbolicSize> =
-            weight.dims.iter().map(|&dim| SymbolicSize::known(dim as i64)).collect();
+        let shape = SymbolicSize::all_known(&weight.dims);
         let name = weight.from.name.clone();
         let weight = if trained { weight } else { weight.state() };
         let (form, args) = (NetForm::Variable { trained }, Vec::new());
